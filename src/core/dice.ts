@@ -1,0 +1,23 @@
+import type { Dice } from "./units.ts";
+
+/** Dice that always fall the same way for the same seed (mulberry32): for tests, generated clubs and simulations. */
+export function seededDice(seed: number): Dice {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** `byteCount` random bytes as lowercase hex: ids, lease tokens, trace ids. Not for secrets. */
+export function rollHex(dice: Dice, byteCount: number): string {
+  let hex = "";
+  for (let byte = 0; byte < byteCount; byte++)
+    hex += Math.floor(dice() * 256)
+      .toString(16)
+      .padStart(2, "0");
+  return hex;
+}

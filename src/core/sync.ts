@@ -1,0 +1,52 @@
+import type { EpochMs, EpochSeconds } from "./units.ts";
+import { epochSeconds, toEpochSeconds } from "./units.ts";
+
+export type SyncMode = "full" | "incremental";
+export type SyncPhase = "discovery" | "enrichment";
+export type SyncStatus = "in_progress" | "completed" | "failed" | "cancelled";
+
+/** Who waits for it; earlier ones are served first. */
+export type SyncClass =
+  | "manual" // a person asked for it
+  | "event" // Strava said that something changed
+  | "connect" // an athlete has just connected
+  | "schedule"; // its time had come
+
+const CLASS_ORDER: readonly SyncClass[] = ["manual", "event", "connect", "schedule"];
+
+/** The order of classes as a number, as the claim sorts by it: 0 first. */
+export const classRank = (syncClass: SyncClass): number => CLASS_ORDER.indexOf(syncClass);
+
+/** Where the next page of an athlete's list starts: page `page` of what started before `beforeSeconds`. */
+export type ListCursor = { readonly beforeSeconds: EpochSeconds; readonly page: number };
+
+/** Strava's largest page, so the fewest requests. */
+export const PAGE_SIZE = 200;
+
+/**
+ * The walk starts at the moment of the start, and not a second later: Strava refuses a time in the future, and its
+ * clock may be behind ours. Activities that start after it belong to the next sync.
+ */
+export const firstCursor = (startedAtMs: EpochMs): ListCursor => ({
+  beforeSeconds: toEpochSeconds(startedAtMs),
+  page: 1,
+});
+
+/** What a page of the list showed, as far as the walk needs it. */
+export type PageSeen = { readonly itemCount: number; readonly oldestStartSeconds: EpochSeconds | undefined };
+
+/**
+ * The next step of the walk, newest first. After a full page: before = oldest start seen + 1 s, page 1; so ids make the
+ * overlap harmless, and two activities in one second lose none. Where that does not move, because a page's worth of
+ * activities share a second: the next page. After a short page: the next page of the same range, since Strava may
+ * return short pages in the middle. After an empty page: the end.
+ * @returns the next cursor, or "end".
+ * @see https://developers.strava.com/docs/ "Pagination": a short page need not be the last
+ */
+export function nextCursor(cursor: ListCursor, page: PageSeen, pageSize = PAGE_SIZE): ListCursor | "end" {
+  if (page.itemCount === 0) return "end";
+  const nextPage = { beforeSeconds: cursor.beforeSeconds, page: cursor.page + 1 };
+  if (page.itemCount < pageSize || page.oldestStartSeconds === undefined) return nextPage;
+  const beforeSeconds = epochSeconds(page.oldestStartSeconds + 1);
+  return beforeSeconds < cursor.beforeSeconds ? { beforeSeconds, page: 1 } : nextPage;
+}
