@@ -1,0 +1,90 @@
+import { asc, eq, gt } from "drizzle-orm";
+import type { AthleteId, EpochMs } from "../core/units.ts";
+import type { Db } from "./open.ts";
+import { type AthleteRow, type AthleteStatus, athletes } from "./schema.ts";
+
+/** Adds an athlete, or connects one that is known: by Strava's id. `isNew` tells which. */
+export function upsertAthlete(
+  db: Db,
+  athlete: { stravaId: number; firstName: string; lastName: string; scope: string; nowMs: EpochMs },
+): { row: AthleteRow; isNew: boolean } {
+  const { stravaId, firstName, lastName, scope, nowMs } = athlete;
+  const known = db.select({ id: athletes.id }).from(athletes).where(eq(athletes.stravaId, stravaId)).get();
+  const fields = { firstName, lastName, scope, status: "connected", statusReason: null } as const;
+  const row = db
+    .insert(athletes)
+    .values({ stravaId, createdAtMs: nowMs, ...fields })
+    .onConflictDoUpdate({ target: athletes.stravaId, set: fields })
+    .returning()
+    .get();
+  return { row, isNew: known === undefined };
+}
+
+/** One athlete; undefined when there is none of that id. */
+export function readAthlete(db: Db, id: AthleteId): AthleteRow | undefined {
+  return db.select().from(athletes).where(eq(athletes.id, id)).get();
+}
+
+/** A page of athletes by id, after `afterId`; at most `limit`. */
+export function readAthletes(db: Db, afterId: number, limit: number): readonly AthleteRow[] {
+  return db
+    .select()
+    .from(athletes)
+    .where(gt(athletes.id, afterId as AthleteId))
+    .orderBy(asc(athletes.id))
+    .limit(limit)
+    .all();
+}
+
+/** Sets an athlete's status, with the reason in plain words (null: nothing is wrong). */
+export function setAthleteStatus(db: Db, id: AthleteId, status: AthleteStatus, reason: string | null): void {
+  db.update(athletes).set({ status, statusReason: reason }).where(eq(athletes.id, id)).run();
+}
+
+/** What an admin may change of an athlete. */
+export function updateAthlete(
+  db: Db,
+  id: AthleteId,
+  change: { publish?: { value: boolean; nowMs: EpochMs; by: string }; hidden?: boolean },
+): AthleteRow | undefined {
+  const publish =
+    change.publish === undefined
+      ? {}
+      : {
+          publish: change.publish.value ? 1 : 0,
+          publishChangedAtMs: change.publish.nowMs,
+          publishChangedBy: change.publish.by,
+        };
+  const hidden = change.hidden === undefined ? {} : { hidden: change.hidden ? 1 : 0 };
+  if (change.publish === undefined && change.hidden === undefined) return readAthlete(db, id);
+  return db
+    .update(athletes)
+    .set({ ...publish, ...hidden })
+    .where(eq(athletes.id, id))
+    .returning()
+    .get();
+}
+
+/** A complete list was read, begun at `startedAtMs`. `emptiedAtMs`: since when complete lists show nothing that we hold. */
+export function noteCompleteList(
+  db: Db,
+  id: AthleteId,
+  startedAtMs: EpochMs | null,
+  emptiedAtMs: EpochMs | null,
+): void {
+  const list = startedAtMs === null ? {} : { lastCompleteListAtMs: startedAtMs };
+  db.update(athletes)
+    .set({ ...list, emptiedAtMs })
+    .where(eq(athletes.id, id))
+    .run();
+}
+
+/** A sync of the athlete completed. */
+export function noteSynced(db: Db, id: AthleteId, nowMs: EpochMs): void {
+  db.update(athletes).set({ lastSyncedAtMs: nowMs }).where(eq(athletes.id, id)).run();
+}
+
+/** Erases an athlete: races, syncs, logs and tokens go with the row. False when there was none. */
+export function eraseAthlete(db: Db, id: AthleteId): boolean {
+  return db.delete(athletes).where(eq(athletes.id, id)).returning({ id: athletes.id }).all().length > 0;
+}

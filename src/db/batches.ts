@@ -1,0 +1,334 @@
+import { and, desc, eq, sql } from "drizzle-orm";
+import type { AfterRun, BatchType } from "../core/batch.ts";
+import type { SyncClass } from "../core/sync.ts";
+import type { AthleteId, BatchId, EpochMs, LeaseToken, SyncId } from "../core/units.ts";
+import type { Db } from "./open.ts";
+import { type BatchRow, batches } from "./schema.ts";
+import { statement } from "./statement.ts";
+
+const LIVE = sql`${batches.status} IN ('pending', 'processing')`;
+
+/** A due batch that may be claimed, with what its run needs to know. */
+export type DueBatch = {
+  readonly id: BatchId;
+  readonly syncId: SyncId;
+  readonly athleteId: AthleteId;
+  readonly number: number;
+  readonly type: BatchType;
+  readonly attempts: number;
+  readonly runs: number;
+  readonly deaths: number;
+  readonly syncClass: SyncClass;
+  /** Of the run before; null when there was none. */
+  readonly traceId: string | null;
+  readonly spanId: string | null;
+};
+
+/**
+ * Served by `syncs_serving_order` (who is next) and `batches_live` (what of theirs is due): no sort, and it stops at the
+ * first that fits. At most one batch of an athlete at a time.
+ */
+export const NEXT_DUE_SQL = `
+  SELECT b.id, b.sync_id AS syncId, s.athlete_id AS athleteId, b.number, b.type, b.attempts, b.runs, b.deaths,
+         s.class AS syncClass, b.trace_id AS traceId, b.span_id AS spanId
+  FROM syncs s JOIN batches b ON b.id = (
+    SELECT id FROM batches
+    WHERE sync_id = s.id AND status = 'pending' AND run_after_ms <= ?1
+    ORDER BY run_after_ms, number LIMIT 1)
+  WHERE s.status = 'in_progress' AND s.class_rank <= ?2 AND s.paused_at_ms IS NULL
+    AND NOT EXISTS (SELECT 1 FROM batches WHERE sync_id = s.id AND status = 'processing')
+  ORDER BY s.class_rank, s.served_at_ms, s.id LIMIT 1`;
+const nextDueStatement = statement<DueBatch, [number, number]>(NEXT_DUE_SQL);
+
+/** The batch whose turn it is, of classes up to `maxClassRank`; null when none is due. */
+export function readNextDueBatch(db: Db, nowMs: EpochMs, maxClassRank: number): DueBatch | null {
+  return nextDueStatement(db).get(nowMs, maxClassRank);
+}
+
+export type Claim = {
+  readonly leaseToken: LeaseToken;
+  readonly leaseExpiresAtMs: EpochMs;
+  readonly owner: string;
+  readonly nowMs: EpochMs;
+  readonly traceId: string;
+  readonly spanId: string;
+};
+
+const claimStatement = statement<unknown, [number, string, number, string, number, string, string]>(
+  `UPDATE batches SET status = 'processing', lease_token = ?2, lease_expires_at_ms = ?3, owner = ?4, leased_at_ms = ?5,
+     heartbeat_at_ms = ?5, started_at_ms = ifnull(started_at_ms, ?5), completed_at_ms = NULL, wait_reason = NULL,
+     waits_until_ms = NULL, runs = runs + 1, trace_id = ?6, span_id = ?7
+   WHERE id = ?1 AND status = 'pending'`,
+);
+
+/** Takes a batch from pending to processing; false when somebody else did. One conditional update: never two workers. */
+export function claimBatch(db: Db, id: BatchId, claim: Claim): boolean {
+  return (
+    claimStatement(db).run(
+      id,
+      claim.leaseToken,
+      claim.leaseExpiresAtMs,
+      claim.owner,
+      claim.nowMs,
+      claim.traceId,
+      claim.spanId,
+    ).changes > 0
+  );
+}
+
+/** What every write-back names: the batch, and the token that proves the right to it. */
+export type Fence = { readonly batchId: BatchId; readonly leaseToken: LeaseToken };
+
+const renewStatement = statement<unknown, [number, string, number, number]>(
+  `UPDATE batches SET lease_expires_at_ms = ?3, heartbeat_at_ms = ?4 WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'`,
+);
+
+/** A heartbeat: extends the lease. False: the lease is lost, and nothing of this run can be committed any more (I3). */
+export function renewLease(db: Db, fence: Fence, leaseExpiresAtMs: EpochMs, nowMs: EpochMs): boolean {
+  return renewStatement(db).run(fence.batchId, fence.leaseToken, leaseExpiresAtMs, nowMs).changes > 0;
+}
+
+export type BatchTally = {
+  readonly requests: number;
+  readonly activitiesFetched: number;
+  readonly racesAdded: number;
+  readonly racesEnriched: number;
+  readonly racesFailed: number;
+};
+
+const tallyStatement = statement<unknown, [number, string, number, number, number, number, number]>(
+  `UPDATE batches SET requests = requests + ?3, activities_fetched = activities_fetched + ?4, races_added = races_added + ?5,
+     races_enriched = races_enriched + ?6, races_failed = races_failed + ?7, deaths = 0
+   WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'`,
+);
+
+/** Adds to the batch's counts, if the lease still holds: the fence of every result. False: lost, so drop the result. */
+export function tallyUnderLease(db: Db, fence: Fence, tally: BatchTally): boolean {
+  const { requests, activitiesFetched, racesAdded, racesEnriched, racesFailed } = tally;
+  return (
+    tallyStatement(db).run(
+      fence.batchId,
+      fence.leaseToken,
+      requests,
+      activitiesFetched,
+      racesAdded,
+      racesEnriched,
+      racesFailed,
+    ).changes > 0
+  );
+}
+
+const completeStatement = statement<unknown, [number, string, number]>(
+  `UPDATE batches SET status = 'completed', completed_at_ms = ?3, lease_token = NULL, lease_expires_at_ms = NULL, error = NULL
+   WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'`,
+);
+const settleStatement = statement<
+  unknown,
+  [number, string, string, number, number | null, number, string | null, number | null, string | null, number]
+>(
+  `UPDATE batches SET status = ?3, attempts = ?4, completed_at_ms = ?5, run_after_ms = ?6, wait_reason = ?7, waits_until_ms = ?8,
+     error = ?9, exhausted = ?10, lease_token = NULL, lease_expires_at_ms = NULL
+   WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'`,
+);
+
+/** Ends a run: the batch becomes what `afterRun` says. False when the lease is lost: then nothing is written. */
+export function endRun(db: Db, fence: Fence, after: AfterRun, nowMs: EpochMs): boolean {
+  const { batchId, leaseToken } = fence;
+  switch (after.status) {
+    case "completed":
+      return completeStatement(db).run(batchId, leaseToken, nowMs).changes > 0;
+    case "pending":
+      return (
+        settleStatement(db).run(
+          batchId,
+          leaseToken,
+          "pending",
+          after.attempts,
+          null,
+          after.runAfterMs,
+          after.waitReason,
+          after.waitsUntilMs,
+          after.error,
+          0,
+        ).changes > 0
+      );
+    case "failed":
+      return (
+        settleStatement(db).run(batchId, leaseToken, "failed", after.attempts, nowMs, nowMs, null, null, after.error, 1)
+          .changes > 0
+      );
+    default:
+      return after satisfies never;
+  }
+}
+
+const sweepStatement = statement<
+  unknown,
+  [number, string | null, number, string, number, number | null, number, string | null, number]
+>(
+  `UPDATE batches SET status = ?4, attempts = ?5, completed_at_ms = ?6, run_after_ms = ?7, wait_reason = NULL, waits_until_ms = NULL,
+     error = ?8, exhausted = ?9, lease_token = NULL, lease_expires_at_ms = NULL
+   WHERE id = ?1 AND lease_token IS ?2 AND attempts = ?3 AND status = 'processing'`,
+);
+
+/** Takes a batch from a worker that is gone. Guarded by what was seen: false when it has moved since. */
+export function sweepBatch(
+  db: Db,
+  seen: { batchId: BatchId; leaseToken: LeaseToken | null; attempts: number },
+  after: { status: "pending" | "failed"; attempts: number; error: string | null },
+  nowMs: EpochMs,
+): boolean {
+  const isFailed = after.status === "failed";
+  return (
+    sweepStatement(db).run(
+      seen.batchId,
+      seen.leaseToken,
+      seen.attempts,
+      after.status,
+      after.attempts,
+      isFailed ? nowMs : null,
+      nowMs,
+      after.error,
+      isFailed ? 1 : 0,
+    ).changes > 0
+  );
+}
+
+/** Batches in `processing`, whoever runs them; at most `limit`. Serves the start of the daemon. */
+export function readProcessingBatches(db: Db, limit: number): readonly BatchRow[] {
+  return db.select().from(batches).where(eq(batches.status, "processing")).orderBy(batches.id).limit(limit).all();
+}
+
+/** Remembers that the daemon died during this batch once more, without progress in between. */
+export function noteDeath(db: Db, id: BatchId, deaths: number): void {
+  db.update(batches).set({ deaths }).where(eq(batches.id, id)).run();
+}
+
+const insertBatchStatement = statement<{ id: BatchId }, [number, string, number, number]>(
+  `INSERT INTO batches (sync_id, number, type, size, created_at_ms, run_after_ms)
+   SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3, ?4, ?4 FROM batches WHERE sync_id = ?1
+   RETURNING id`,
+);
+
+/** A new pending batch, due at once, with the sync's next number. */
+export function insertBatch(db: Db, batch: { syncId: SyncId; type: BatchType; size: number; nowMs: EpochMs }): BatchId {
+  const row = insertBatchStatement(db).get(batch.syncId, batch.type, batch.size, batch.nowMs);
+  if (row === null) throw new Error(`Inserting a batch of sync ${batch.syncId} returned no id: a bug`);
+  return row.id;
+}
+
+/** A pending batch that waits becomes due, if it still waits for the same moment. */
+export function makeDue(db: Db, seen: { batchId: BatchId; runAfterMs: EpochMs }, nowMs: EpochMs): boolean {
+  const changed = db
+    .update(batches)
+    .set({ runAfterMs: nowMs, waitReason: null, waitsUntilMs: null })
+    .where(and(eq(batches.id, seen.batchId), eq(batches.status, "pending"), eq(batches.runAfterMs, seen.runAfterMs)))
+    .returning({ id: batches.id })
+    .all();
+  return changed.length > 0;
+}
+
+/** Makes every waiting batch of a sync due at once; returns how many waited. */
+export function makeAllDue(db: Db, syncId: SyncId, nowMs: EpochMs): number {
+  return db
+    .update(batches)
+    .set({ runAfterMs: nowMs, waitReason: null, waitsUntilMs: null })
+    .where(sql`${batches.syncId} = ${syncId} AND ${batches.status} = 'pending' AND ${batches.runAfterMs} > ${nowMs}`)
+    .returning({ id: batches.id })
+    .all().length;
+}
+
+/** Cancels one live batch; false when it is live no more. */
+export function cancelBatch(db: Db, id: BatchId, nowMs: EpochMs): boolean {
+  const changed = db
+    .update(batches)
+    .set({ status: "cancelled", completedAtMs: nowMs, leaseToken: null, leaseExpiresAtMs: null })
+    .where(and(eq(batches.id, id), LIVE))
+    .returning({ id: batches.id })
+    .all();
+  return changed.length > 0;
+}
+
+/** Cancels what is live of a sync that ends. A worker that holds one finds out at its next write. */
+export function cancelLiveBatches(db: Db, syncId: SyncId, nowMs: EpochMs): void {
+  db.update(batches)
+    .set({ status: "cancelled", completedAtMs: nowMs, leaseToken: null, leaseExpiresAtMs: null })
+    .where(and(eq(batches.syncId, syncId), LIVE))
+    .run();
+}
+
+/** The live batches of a sync, the oldest first; at most `limit`. */
+export function readLiveBatches(db: Db, syncId: SyncId, limit: number): readonly BatchRow[] {
+  return db
+    .select()
+    .from(batches)
+    .where(and(eq(batches.syncId, syncId), LIVE))
+    .orderBy(batches.number)
+    .limit(limit)
+    .all();
+}
+
+const hasLiveStatement = statement<{ found: 1 }, [number, string]>(
+  `SELECT 1 AS found FROM batches WHERE sync_id = ?1 AND status IN ('pending', 'processing') AND type = ?2 LIMIT 1`,
+);
+
+/** Whether anything of that type is live in the sync. */
+export function hasLiveBatch(db: Db, syncId: SyncId, type: BatchType): boolean {
+  return hasLiveStatement(db).get(syncId, type) !== null;
+}
+
+const countStatement = statement<{ status: BatchRow["status"]; count: number }, [number, string]>(
+  "SELECT status, count(*) AS count FROM batches WHERE sync_id = ?1 AND type = ?2 GROUP BY status",
+);
+
+/** How many batches of a type the sync has, by status. Reads that sync's batches only. */
+export function countBatches(db: Db, syncId: SyncId, type: BatchType): ReadonlyMap<BatchRow["status"], number> {
+  return new Map(
+    countStatement(db)
+      .all(syncId, type)
+      .map((row) => [row.status, row.count]),
+  );
+}
+
+const newestOfTypeStatement = statement<Pick<BatchRow, "status" | "exhausted" | "error">, [number, string]>(
+  "SELECT status, exhausted, error FROM batches WHERE sync_id = ?1 AND type = ?2 ORDER BY number DESC LIMIT 1",
+);
+
+/** The newest batch of a type: whether it failed, and why. */
+export function readNewestBatch(
+  db: Db,
+  syncId: SyncId,
+  type: BatchType,
+): Pick<BatchRow, "status" | "exhausted" | "error"> | null {
+  return newestOfTypeStatement(db).get(syncId, type);
+}
+
+const nextDueAtStatement = statement<{ run_after_ms: EpochMs }, [number]>(
+  "SELECT run_after_ms FROM batches WHERE status = 'pending' AND run_after_ms > ?1 ORDER BY run_after_ms LIMIT 1",
+);
+
+/** When the next batch that waits becomes due; undefined when none waits. */
+export function nextDueAtMs(db: Db, nowMs: EpochMs): EpochMs | undefined {
+  return nextDueAtStatement(db).get(nowMs)?.run_after_ms;
+}
+
+/** One batch; undefined when there is none of that id. */
+export function readBatch(db: Db, id: BatchId): BatchRow | undefined {
+  return db.select().from(batches).where(eq(batches.id, id)).get();
+}
+
+/** A page of a sync's batches by number, after `afterNumber`. */
+export function readBatches(db: Db, syncId: SyncId, afterNumber: number, limit: number): readonly BatchRow[] {
+  return db
+    .select()
+    .from(batches)
+    .where(sql`${batches.syncId} = ${syncId} AND ${batches.number} > ${afterNumber}`)
+    .orderBy(batches.number)
+    .limit(limit)
+    .all();
+}
+
+/** The newest batch of a sync, of any type; undefined when it has none. */
+export function readNewestBatchOfSync(db: Db, syncId: SyncId): BatchRow | undefined {
+  return db.select().from(batches).where(eq(batches.syncId, syncId)).orderBy(desc(batches.number)).limit(1).get();
+}

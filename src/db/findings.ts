@@ -1,0 +1,150 @@
+import { and, desc, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
+import type { Finding, FindingOutcome } from "../core/findings.ts";
+import type { AthleteId, BatchId, EpochMs, FindingId, SyncId } from "../core/units.ts";
+import type { Db } from "./open.ts";
+import { type FindingRow, findings } from "./schema.ts";
+
+/** Stores a finding; `remediedAtMs` null when its remedy is only proposed. Returns its id. */
+export function insertFinding(
+  db: Db,
+  finding: Finding,
+  found: {
+    nowMs: EpochMs;
+    outcome: "proposed" | "pending";
+    batchesCompletedBefore: number;
+    isOwnRestart: boolean;
+    traceId: string | null;
+  },
+): FindingId {
+  return db
+    .insert(findings)
+    .values({
+      kind: finding.kind,
+      syncId: finding.syncId,
+      athleteId: finding.athleteId,
+      batchId: finding.batchId,
+      detectedAtMs: found.nowMs,
+      beganAtMs: finding.beganAtMs,
+      message: finding.message,
+      evidence: JSON.stringify({ ...finding.evidence, why_not_waiting: finding.whyNotWaiting }),
+      remedy: JSON.stringify(finding.remedy),
+      remediedAtMs: found.outcome === "pending" ? found.nowMs : null,
+      batchesCompletedBefore: found.batchesCompletedBefore,
+      ownRestart: found.isOwnRestart ? 1 : 0,
+      outcome: found.outcome,
+      traceId: found.traceId,
+    })
+    .returning({ id: findings.id })
+    .get().id;
+}
+
+const OPEN = sql`${findings.outcome} IN ('proposed', 'pending')`;
+
+/** Findings that are not settled, by id after `afterId`; at most `limit`. */
+export function readOpenFindings(db: Db, afterId: number, limit: number): readonly FindingRow[] {
+  return db
+    .select()
+    .from(findings)
+    .where(and(OPEN, sql`${findings.id} > ${afterId}`))
+    .orderBy(findings.id)
+    .limit(limit)
+    .all();
+}
+
+/** The open findings of one sync. */
+export function readOpenFindingsOfSync(db: Db, syncId: SyncId): readonly FindingRow[] {
+  return db
+    .select()
+    .from(findings)
+    .where(and(OPEN, eq(findings.syncId, syncId)))
+    .orderBy(findings.id)
+    .all();
+}
+
+/** Settles a finding that is still open; false when it was settled already. */
+export function settleFinding(
+  db: Db,
+  id: FindingId,
+  outcome: Exclude<FindingOutcome, "proposed" | "pending">,
+  nowMs: EpochMs,
+): boolean {
+  const changed = db
+    .update(findings)
+    .set({ outcome, settledAtMs: nowMs })
+    .where(and(eq(findings.id, id), OPEN))
+    .returning({ id: findings.id })
+    .all();
+  return changed.length > 0;
+}
+
+/** A proposed remedy was applied: from now on a later check judges it. */
+export function noteRemedyApplied(db: Db, id: FindingId, nowMs: EpochMs, batchesCompletedBefore: number): void {
+  db.update(findings)
+    .set({ outcome: "pending", remediedAtMs: nowMs, batchesCompletedBefore })
+    .where(and(eq(findings.id, id), eq(findings.outcome, "proposed")))
+    .run();
+}
+
+/** The remedy of this batch took it from a worker that was alive: marks the newest finding that did, if any. */
+export function markFalseRemedy(db: Db, batchId: BatchId): boolean {
+  const newest = db
+    .select({ id: findings.id })
+    .from(findings)
+    .where(
+      sql`${findings.batchId} = ${batchId} AND ${findings.kind} IN ('orphaned_batch', 'impossible_lease') AND ${findings.falseRemedy} = 0`,
+    )
+    .orderBy(desc(findings.id))
+    .limit(1)
+    .get();
+  if (newest === undefined) return false;
+  db.update(findings).set({ falseRemedy: 1 }).where(eq(findings.id, newest.id)).run();
+  return true;
+}
+
+/** Remedies spent on a sync: since `sinceMs`, and in all. Those that a restart of the daemon made necessary don't count. */
+export function countRemedies(db: Db, syncId: SyncId, sinceMs: EpochMs): { recent: number; total: number } {
+  return (
+    db
+      .select({
+        recent: sql<number>`ifnull(sum(${findings.detectedAtMs} >= ${sinceMs}), 0)`,
+        total: sql<number>`count(*)`,
+      })
+      .from(findings)
+      .where(
+        sql`${findings.syncId} = ${syncId} AND ${findings.ownRestart} = 0 AND ${findings.remediedAtMs} IS NOT NULL`,
+      )
+      .get() ?? { recent: 0, total: 0 }
+  );
+}
+
+/** One finding; undefined when there is none of that id. */
+export function readFinding(db: Db, id: FindingId): FindingRow | undefined {
+  return db.select().from(findings).where(eq(findings.id, id)).get();
+}
+
+/** A page of findings, the newest first, before id `beforeId`. */
+export function readFindings(
+  db: Db,
+  filter: { syncId?: SyncId | undefined; kind?: string | undefined; outcome?: FindingOutcome | undefined },
+  beforeId: number,
+  limit: number,
+): readonly FindingRow[] {
+  const conditions: SQL[] = [lt(findings.id, beforeId as FindingId)];
+  if (filter.syncId !== undefined) conditions.push(eq(findings.syncId, filter.syncId));
+  if (filter.kind !== undefined) conditions.push(eq(findings.kind, filter.kind));
+  if (filter.outcome !== undefined) conditions.push(eq(findings.outcome, filter.outcome));
+  return db
+    .select()
+    .from(findings)
+    .where(and(...conditions))
+    .orderBy(desc(findings.id))
+    .limit(limit)
+    .all();
+}
+
+/** Erases what findings say of an athlete who is erased: ids only, but theirs. */
+export function eraseFindingsOf(db: Db, athleteId: AthleteId): void {
+  db.delete(findings)
+    .where(inArray(findings.athleteId, [athleteId]))
+    .run();
+}

@@ -1,0 +1,121 @@
+import type { Clock } from "../core/units.ts";
+import { isBusy } from "./busy.ts";
+import type { Db } from "./open.ts";
+import { inSavepoint, inWriteTransaction } from "./transaction.ts";
+
+/**
+ * Results that arrive in the same turn of the event loop share one transaction, and so one fsync: a savepoint and a
+ * fence for each, so that one that fails takes no other with it. Nothing waits for company: what is queued is committed
+ * at the end of the turn.
+ */
+export type Commits = {
+  /** Runs `work` in a transaction of its own, at once. @throws what `work` throws; a foreign writer's lock. */
+  now<T>(work: Work<T>): T;
+  /** Runs `work` in the next shared transaction. @throws (rejects) what `work` throws, or why nothing could be committed. */
+  soon<T>(work: Work<T>): Promise<T>;
+  /** Inside `work`: does something once it is committed, and never when it is not. For log lines, wake-ups, requests. */
+  afterCommit(done: () => void): void;
+  /** Resolves when everything queued so far is committed or refused. */
+  drained(): Promise<void>;
+};
+type Work<T> = () => T extends PromiseLike<unknown> ? never : T;
+
+type Queued = { run: () => void; settle: () => void; refuse: (error: unknown) => void };
+
+/** Foreign writers' locks are waited for asynchronously, this long in all. */
+const LOCK_LIMIT_MS = 30_000;
+const LOCK_FIRST_WAIT_MS = 10;
+const LOCK_LONGEST_WAIT_MS = 500;
+
+/**
+ * Makes the one place through which the daemon writes.
+ * @param options.beforeCommit writes what is to go with every commit (the quota's ledger), and returns what to do once it
+ *   is committed.
+ */
+export function createCommits(options: { db: Db; clock: Clock; beforeCommit: () => () => void }): Commits {
+  const { db, clock, beforeCommit } = options;
+  let queue: Queued[] = [];
+  let isScheduled = false;
+  let waitedMs = 0;
+  let callbacks: (() => void)[] = [];
+  let idle: (() => void)[] = [];
+
+  function schedule(delayMs: number): void {
+    isScheduled = true;
+    clock.after(delayMs, flush);
+  }
+
+  function flush(): void {
+    const group = queue;
+    queue = [];
+    isScheduled = false;
+    try {
+      transact(() => {
+        for (const item of group) item.run();
+      });
+    } catch (error) {
+      if (isBusy(error) && waitedMs < LOCK_LIMIT_MS) {
+        const waitMs = Math.min(LOCK_LONGEST_WAIT_MS, Math.max(LOCK_FIRST_WAIT_MS, waitedMs));
+        waitedMs += waitMs;
+        queue = [...group, ...queue];
+        schedule(waitMs);
+        return;
+      }
+      waitedMs = 0;
+      for (const item of group) item.refuse(error);
+      announceIdle();
+      return;
+    }
+    waitedMs = 0;
+    for (const item of group) item.settle();
+    announceIdle();
+  }
+
+  function transact<T>(work: Work<T>): T {
+    callbacks = [];
+    const result = inWriteTransaction<T>(db, () => {
+      const value = work();
+      callbacks.push(beforeCommit());
+      return value;
+    });
+    const committed = callbacks;
+    callbacks = [];
+    for (const done of committed) done();
+    return result;
+  }
+
+  function announceIdle(): void {
+    if (queue.length > 0) return;
+    const waiting = idle;
+    idle = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  return {
+    now: transact,
+    soon<T>(work: Work<T>): Promise<T> {
+      return new Promise<T>((resolve, reject) => {
+        let settle: () => void = () => {};
+        queue.push({
+          run() {
+            const callbacksBefore = callbacks.length;
+            try {
+              const value = inSavepoint<T>(db, work);
+              settle = () => resolve(value);
+            } catch (error) {
+              // The whole transaction is gone (a full disk): nobody's work can be committed, so all hear of it.
+              if (!db.$client.inTransaction) throw error;
+              callbacks.length = callbacksBefore;
+              settle = () => reject(error);
+            }
+          },
+          settle: () => settle(),
+          refuse: reject,
+        });
+        if (!isScheduled) schedule(0);
+      });
+    },
+    afterCommit: (done) => callbacks.push(done),
+    drained: () => (queue.length === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
+  };
+}

@@ -1,0 +1,14 @@
+import { eq } from "drizzle-orm";
+import type { Db } from "./open.ts";
+import { settings } from "./schema.ts";
+
+/** What the daemon itself remembers between two starts. */
+export type SettingName = "key_check";
+
+export function readSetting(db: Db, name: SettingName): string | undefined {
+  return db.select({ value: settings.value }).from(settings).where(eq(settings.name, name)).get()?.value;
+}
+
+export function storeSetting(db: Db, name: SettingName, value: string): void {
+  db.insert(settings).values({ name, value }).onConflictDoUpdate({ target: settings.name, set: { value } }).run();
+}

@@ -1,0 +1,203 @@
+import { and, desc, eq, sql } from "drizzle-orm";
+import {
+  classRank,
+  type ListCursor,
+  type SyncClass,
+  type SyncMode,
+  type SyncPhase,
+  type SyncStatus,
+} from "../core/sync.ts";
+import type { AthleteId, EpochMs, EpochSeconds, SyncId } from "../core/units.ts";
+import type { Db } from "./open.ts";
+import { type SyncRow, syncs } from "./schema.ts";
+import { statement } from "./statement.ts";
+
+/** A new sync in discovery. The unique index refuses a second one in progress for the athlete (I2). */
+export function insertSync(
+  db: Db,
+  sync: {
+    athleteId: AthleteId;
+    mode: SyncMode;
+    syncClass: SyncClass;
+    phase: SyncPhase;
+    startedAtMs: EpochMs;
+    listFromSeconds: EpochSeconds | null;
+    cursor: ListCursor;
+    servedAtMs: EpochMs;
+  },
+): SyncId {
+  return db
+    .insert(syncs)
+    .values({
+      athleteId: sync.athleteId,
+      mode: sync.mode,
+      class: sync.syncClass,
+      classRank: classRank(sync.syncClass),
+      phase: sync.phase,
+      startedAtMs: sync.startedAtMs,
+      listComplete: sync.phase === "enrichment" ? 1 : 0,
+      listFromSeconds: sync.listFromSeconds,
+      cursorBeforeSeconds: sync.cursor.beforeSeconds,
+      cursorPage: sync.cursor.page,
+      lastActivityAtMs: sync.startedAtMs,
+      lastProgressAtMs: sync.startedAtMs,
+      servedAtMs: sync.servedAtMs,
+    })
+    .returning({ id: syncs.id })
+    .get().id;
+}
+
+/** One sync, in progress or ended; undefined when there is none of that id. */
+export function readSync(db: Db, id: SyncId): SyncRow | undefined {
+  return db.select().from(syncs).where(eq(syncs.id, id)).get();
+}
+
+/** The sync that an athlete has in progress. */
+export function readSyncInProgress(db: Db, athleteId: AthleteId): SyncRow | undefined {
+  return db
+    .select()
+    .from(syncs)
+    .where(and(eq(syncs.athleteId, athleteId), eq(syncs.status, "in_progress")))
+    .get();
+}
+
+/** A page of syncs in progress by id, after `afterId`. Serves the health check and the status page. */
+export function readSyncsInProgress(db: Db, afterId: number, limit: number): readonly SyncRow[] {
+  return db
+    .select()
+    .from(syncs)
+    .where(sql`${syncs.status} = 'in_progress' AND ${syncs.id} > ${afterId}`)
+    .orderBy(syncs.id)
+    .limit(limit)
+    .all();
+}
+
+/** The syncs that ended last, the newest first. */
+export function readRecentSyncs(db: Db, limit: number): readonly SyncRow[] {
+  return db
+    .select()
+    .from(syncs)
+    .where(sql`${syncs.status} <> 'in_progress'`)
+    .orderBy(desc(syncs.completedAtMs), desc(syncs.id))
+    .limit(limit)
+    .all();
+}
+
+/** Ends a sync that is still in progress. Returns false when it was not: somebody else ended it. */
+export function endSync(
+  db: Db,
+  id: SyncId,
+  end: {
+    status: Exclude<SyncStatus, "in_progress">;
+    nowMs: EpochMs;
+    error: string | null;
+    racesEnriched: number;
+    racesFailed: number;
+    warnings: readonly string[];
+  },
+): boolean {
+  const changed = db
+    .update(syncs)
+    .set({
+      status: end.status,
+      completedAtMs: end.nowMs,
+      pausedAtMs: null,
+      error: end.error,
+      racesEnriched: end.racesEnriched,
+      racesFailed: end.racesFailed,
+      warnings: JSON.stringify(end.warnings),
+      lastActivityAtMs: end.nowMs,
+    })
+    .where(and(eq(syncs.id, id), eq(syncs.status, "in_progress")))
+    .returning({ id: syncs.id })
+    .all();
+  return changed.length > 0;
+}
+
+/** Moves a sync to another phase; what is known of its list goes with it. */
+export function setPhase(db: Db, id: SyncId, phase: SyncPhase, nowMs: EpochMs): void {
+  db.update(syncs)
+    .set({ phase, listComplete: phase === "enrichment" ? 1 : 0, lastActivityAtMs: nowMs })
+    .where(and(eq(syncs.id, id), eq(syncs.status, "in_progress")))
+    .run();
+}
+
+const storeCursorStatement = statement<unknown, [number, number, number, number, number, number]>(
+  `UPDATE syncs SET cursor_before_s = ?2, cursor_page = ?3, list_complete = ?4, activities_listed = activities_listed + ?5,
+     requests = requests + 1, last_activity_at_ms = ?6, last_progress_at_ms = ?6
+   WHERE id = ?1 AND status = 'in_progress'`,
+);
+
+/** Moves the walk on, in the transaction that stores the page it comes after. */
+export function storeCursor(
+  db: Db,
+  id: SyncId,
+  page: { cursor: ListCursor; isListComplete: boolean; newlyListed: number; nowMs: EpochMs },
+): boolean {
+  const { cursor, isListComplete, newlyListed, nowMs } = page;
+  return (
+    storeCursorStatement(db).run(id, cursor.beforeSeconds, cursor.page, isListComplete ? 1 : 0, newlyListed, nowMs)
+      .changes > 0
+  );
+}
+
+const noteProgressStatement = statement<unknown, [number, number]>(
+  `UPDATE syncs SET requests = requests + 1, last_activity_at_ms = ?2, last_progress_at_ms = ?2 WHERE id = ?1 AND status = 'in_progress'`,
+);
+
+/** A race settled: the sync moved. Returns false when the sync has ended. */
+export function noteProgress(db: Db, id: SyncId, nowMs: EpochMs): boolean {
+  return noteProgressStatement(db).run(id, nowMs).changes > 0;
+}
+
+const noteActivityStatement = statement<unknown, [number, number, number]>(
+  "UPDATE syncs SET requests = requests + ?3, last_activity_at_ms = ?2 WHERE id = ?1",
+);
+
+/** Something happened (a request, a claim, a wait) that settled nothing. */
+export function noteActivity(db: Db, id: SyncId, nowMs: EpochMs, requests: number): void {
+  noteActivityStatement(db).run(id, nowMs, requests);
+}
+
+const noteServedStatement = statement<unknown, [number, number, string]>(
+  "UPDATE syncs SET served_at_ms = ?2, last_activity_at_ms = ?2, trace_id = ?3 WHERE id = ?1",
+);
+const noteAthleteServedStatement = statement<unknown, [number, number]>(
+  "UPDATE athletes SET last_served_at_ms = ?2 WHERE id = ?1",
+);
+
+/** A batch of it was claimed: the athlete goes to the end of the line. */
+export function noteServed(db: Db, sync: { id: SyncId; athleteId: AthleteId }, nowMs: EpochMs, traceId: string): void {
+  noteServedStatement(db).run(sync.id, nowMs, traceId);
+  noteAthleteServedStatement(db).run(sync.athleteId, nowMs);
+}
+
+const noteBatchCompletedStatement = statement<unknown, [number]>(
+  "UPDATE syncs SET batches_completed = batches_completed + 1 WHERE id = ?1",
+);
+
+/** Counts a completed batch: what verifies a remedy. */
+export function noteBatchCompleted(db: Db, id: SyncId): void {
+  noteBatchCompletedStatement(db).run(id);
+}
+
+/** Adds a sentence to the sync's warnings. */
+export function addWarning(db: Db, id: SyncId, warning: string): void {
+  db.update(syncs)
+    .set({ warnings: sql`json_insert(${syncs.warnings}, '$[#]', ${warning})` })
+    .where(eq(syncs.id, id))
+    .run();
+}
+
+/** Pauses or resumes; false when the sync is not in progress or was so already. */
+export function setPaused(db: Db, id: SyncId, pausedAtMs: EpochMs | null): boolean {
+  const changed = db
+    .update(syncs)
+    .set({ pausedAtMs })
+    .where(
+      sql`${syncs.id} = ${id} AND ${syncs.status} = 'in_progress' AND (${syncs.pausedAtMs} IS NULL) <> (${pausedAtMs} IS NULL)`,
+    )
+    .returning({ id: syncs.id })
+    .all();
+  return changed.length > 0;
+}
