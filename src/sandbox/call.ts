@@ -1,0 +1,101 @@
+import type { RequestKind } from "./ledger.ts";
+
+/** A request to Strava, read. */
+export type Call = {
+  readonly method: string;
+  /** Without origin, with the query. */
+  readonly path: string;
+  /** The query, without the question mark. */
+  readonly search: string;
+  readonly kind: RequestKind;
+  readonly activityId?: number;
+  /** Of a list request, 1 when it names none. */
+  readonly page?: number;
+  /** The token of `Authorization: Bearer`, the only place where a token is taken from. */
+  readonly bearer?: string;
+  /** The client of `Authorization: Basic`. */
+  readonly basic?: { readonly clientId: string; readonly clientSecret: string };
+  /** The body of an OAuth request, form-encoded or JSON. */
+  readonly form: Readonly<Record<string, string>>;
+  /** The body of an upload. */
+  readonly json?: unknown;
+};
+
+/** Reads a request; the body only where Strava looks at it. A body that cannot be read counts as empty. */
+export async function readCall(request: Request): Promise<Call> {
+  const { pathname, search, path } = splitUrl(request.url);
+  const route = readRoute(request.method, pathname, search);
+  const authorization = request.headers.get("authorization");
+  const head = {
+    method: request.method,
+    path,
+    search,
+    ...route,
+    ...(authorization === null ? undefined : readAuthorization(authorization)),
+  };
+  switch (route.kind) {
+    case "token":
+    case "revoke":
+      return { ...head, form: readForm(await request.text(), request.headers.get("content-type") ?? "") };
+    case "upload":
+      return { ...head, form: NO_FORM, json: parseJson(await request.text()) };
+    default:
+      return { ...head, form: NO_FORM };
+  }
+}
+
+const NO_FORM = {};
+
+/** By hand: a URL object costs more than the rest of a detail request's reading. */
+function splitUrl(url: string): { pathname: string; search: string; path: string } {
+  const path = url.slice(url.indexOf("/", url.indexOf("//") + 2));
+  const question = path.indexOf("?");
+  if (question < 0) return { pathname: path, search: "", path };
+  return { pathname: path.slice(0, question), search: path.slice(question + 1), path };
+}
+
+function readRoute(method: string, pathname: string, search: string): Pick<Call, "kind" | "activityId" | "page"> {
+  const route = pathname.startsWith(API_PREFIX) ? pathname.slice(API_PREFIX.length) : pathname;
+  const isApi = route.length < pathname.length;
+  if (method === "GET" && isApi) {
+    if (route === "/athlete/activities")
+      return { kind: "list", page: Number(/(?:^|&)page=(\d+)/.exec(search)?.[1] ?? 1) };
+    const activity = /^\/activities\/(\d+)$/.exec(route);
+    if (activity !== null) return { kind: "detail", activityId: Number(activity[1]) };
+    if (route === "/athlete") return { kind: "athlete" };
+  }
+  if (method === "POST") {
+    if (isApi && (route === "/activities" || route === "/uploads")) return { kind: "upload" };
+    if (route === "/oauth/token") return { kind: "token" };
+    if (route === "/oauth/revoke") return { kind: "revoke" };
+    if (route === "/oauth/deauthorize") return { kind: "deauthorize" };
+  }
+  return { kind: "other" };
+}
+
+/** OAuth answers with and without it. */
+const API_PREFIX = "/api/v3";
+
+function readAuthorization(header: string): Pick<Call, "bearer" | "basic"> {
+  if (header.startsWith("Bearer ")) return { bearer: header.slice("Bearer ".length).trim() };
+  if (!header.startsWith("Basic ")) return {};
+  const pair = Buffer.from(header.slice("Basic ".length), "base64").toString("utf8");
+  const colon = pair.indexOf(":");
+  return colon < 0 ? {} : { basic: { clientId: pair.slice(0, colon), clientSecret: pair.slice(colon + 1) } };
+}
+
+function readForm(body: string, contentType: string): Record<string, string> {
+  if (!contentType.includes("json")) return Object.fromEntries(new URLSearchParams(body));
+  const parsed = parseJson(body);
+  if (typeof parsed !== "object" || parsed === null) return {};
+  return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [key, String(value)]));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Strava meets whatever people send; to it an unreadable body is one without fields.
+    return undefined;
+  }
+}

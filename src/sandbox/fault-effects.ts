@@ -1,0 +1,48 @@
+import { type Answer, htmlAnswer, jsonAnswer, jsonTextAnswer } from "./answer.ts";
+import type { FaultAction } from "./faults.ts";
+import { knownBody, MAINTENANCE_PAGE } from "./strava-errors.ts";
+
+/** What `fetch` throws when the peer closes the connection without an answer. */
+export function connectionReset(): TypeError {
+  const error = new TypeError("The socket connection was closed unexpectedly.");
+  return Object.assign(error, { code: "ECONNRESET" });
+}
+
+/** An outage's page comes from before Strava's application, which is who writes the rate headers. */
+export function showsRateHeaders(action: FaultAction | undefined): boolean {
+  switch (action?.type) {
+    case "no_rate_headers":
+    case "html":
+      return false;
+    case "status":
+      return action.rateHeaders ?? action.html === undefined;
+    default:
+      return true;
+  }
+}
+
+/** What is answered instead of acting, its own headers added to `headers`; undefined when Strava acts. */
+export function faultyAnswer(action: FaultAction | undefined, headers: Record<string, string>): Answer | undefined {
+  if (action?.type === "html") return htmlAnswer(action.status ?? 502, MAINTENANCE_PAGE);
+  if (action?.type !== "status") return undefined;
+  Object.assign(headers, action.headers);
+  if (action.html !== undefined) return htmlAnswer(action.status, action.html);
+  if (typeof action.body === "string") return jsonTextAnswer(action.status, action.body);
+  return jsonAnswer(action.status, action.body ?? knownBody(action.status));
+}
+
+/** What reaches the client of the answer that Strava gave. */
+export function spoilAnswer(answer: Answer, action: FaultAction | undefined, stravaId: number | undefined): Answer {
+  switch (action?.type) {
+    case "truncated":
+      return { ...answer, text: answer.text.slice(0, Math.floor(answer.text.length / 2)) };
+    case "empty":
+      return { ...answer, text: "" };
+    case "wrong_athlete": {
+      const id = stravaId ?? 0;
+      return { ...answer, text: answer.text.replaceAll(`"athlete":{"id":${id},`, `"athlete":{"id":${id + 1},`) };
+    }
+    default:
+      return answer;
+  }
+}

@@ -1,0 +1,78 @@
+import type { Clock, Dice, Fetch } from "../core/units.ts";
+import type { ActivityPatch, SandboxActivity } from "./activity.ts";
+import type { ClubSpec } from "./club.ts";
+import type { FaultRule } from "./faults.ts";
+import type { LedgerEntry } from "./ledger.ts";
+import type { QuotaLimits, QuotaUsage } from "./quota-windows.ts";
+import type { Recording } from "./recording.ts";
+import type { SandboxAthlete } from "./token-grants.ts";
+
+/**
+ * A faithful fake of Strava, as a syncing daemon meets it: in process through `fetch`, or on a port through
+ * `serveSandbox`. Its time is the clock's, its choices the seed's: the same options and calls give the same bytes.
+ */
+export type Sandbox = {
+  /** Answers one request as Strava would: the API under /api/v3, OAuth under /oauth, control under /sandbox/. Any host. */
+  readonly fetch: Fetch;
+  /** Who is in the club, with the tokens that an admin would import; current ones, after refreshes too. */
+  athletes(): SandboxAthlete[];
+  /** An athlete's activities, newest first. Change them through the three calls below, which keep the order right. */
+  activities(stravaId: number): SandboxActivity[];
+  /** What a detail request answers to an athlete who may see it; undefined for an unknown id. */
+  detail(activityId: number): Record<string, unknown> | undefined;
+  /** Uploads an activity now: newest id, any start. What is left out is a plain run that starts now. */
+  addActivity(stravaId: number, patch?: ActivityPatch): SandboxActivity;
+  /** Edits an activity; undefined when there is none. */
+  updateActivity(activityId: number, patch: ActivityPatch): SandboxActivity | undefined;
+  /** False when there was none. */
+  deleteActivity(activityId: number): boolean;
+  /**
+   * Makes one page short in the middle of the list: slots that paging counts and the answer leaves out, so that page
+   * `page` (from 1) of the unfiltered list holds `size` of `perPage` (200) items, and no item is lost.
+   */
+  shortenPage(stravaId: number, short: { page: number; size: number; perPage?: number }): void;
+  /** @returns the rule's id. Rules are looked at in order; the first that fires takes the request. */
+  injectFault(rule: FaultRule): string;
+  clearFaults(): void;
+  /** Lets every hanging request go on: it is then answered as usual. @returns how many. */
+  releaseHangs(): number;
+  /** Every request so far, oldest first (the last 500,000). */
+  ledger(): LedgerEntry[];
+  clearLedger(): void;
+  /** Strava changes the application's limits; usage stands. */
+  setQuota(limits: { overall?: Partial<QuotaLimits>; read?: Partial<QuotaLimits> }): void;
+  /** Another client of the same application makes requests: adds to both windows of the counters given. */
+  spendQuota(spent: { overall?: number; read?: number }): void;
+  /** Limits and usage as of now: the truth behind the headers. */
+  quota(): QuotaUsage;
+  /** Every access token of the athlete dies now, before its time; the refresh token lives. */
+  expireAccessToken(stravaId: number): void;
+  /** The athlete takes back the grant: every token is dead. */
+  revokeGrant(stravaId: number): void;
+  /** The athlete connects again: a new pair of tokens, the scope as it was unless given. */
+  grantAgain(stravaId: number, scope?: string): SandboxAthlete;
+  /** Whether a refresh that makes a new access token makes a new refresh token too, and kills the old one. */
+  setRotation(isOn: boolean): void;
+};
+
+export type SandboxOptions = {
+  readonly clock: Clock;
+  readonly seed: number;
+  readonly club: ClubSpec | Recording;
+  /** Strava's defaults unless given: overall 200 and 2,000, read 100 and 1,000. */
+  readonly quota?: { readonly overall?: Partial<QuotaLimits>; readonly read?: Partial<QuotaLimits> };
+  /** The application that may refresh and revoke; "12345" and "sandbox-secret" unless given. */
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+  readonly rotateRefreshTokens?: boolean;
+  /** Whether `before` takes in its own second. Unknown of the real Strava, so no client may depend on it. */
+  readonly beforeInclusive?: boolean;
+  /** What a wrong client is answered: both were seen. 401 unless given. */
+  readonly wrongClientStatus?: 400 | 401;
+  /** How long an answer takes; Strava acts at once, the answer is late. None unless given. */
+  readonly latencyMs?: number | { readonly min: number; readonly max: number } | ((dice: Dice) => number);
+  /** How far Strava's clock is ahead of `clock`: its windows, tokens and `Date` header. */
+  readonly skewMs?: number;
+  /** Set where the handed clock can be moved: then POST /sandbox/clock moves it. */
+  readonly moveClock?: (durationMs: number) => void | Promise<void>;
+};

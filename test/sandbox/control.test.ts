@@ -1,0 +1,163 @@
+import { describe, expect, test } from "bun:test";
+import { aMinuteApart, get, json, list, NOW, refresh, startingAt, type Visit, visit } from "./visit.ts";
+
+async function control(place: Visit, method: string, path: string, body?: unknown): Promise<Response> {
+  const request = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  return place.sandbox.fetch(new Request(`http://localhost/sandbox/${path}`, request));
+}
+
+describe("control over HTTP", () => {
+  test("athletes come as an admin imports them", async () => {
+    const place = visit();
+    const { stravaId, firstName, lastName, accessToken, refreshToken, expiresAtSeconds, scope } = place.athlete;
+    const athletes: unknown = await json(control(place, "GET", "athletes"));
+    expect(athletes).toMatchObject([
+      {
+        strava_id: stravaId,
+        first_name: firstName,
+        last_name: lastName,
+        access_token: accessToken,
+        refresh_token: refreshToken,
+        expires_at: expiresAtSeconds,
+        scope,
+      },
+      {},
+    ]);
+  });
+
+  test("activities are listed, added, edited and deleted by Strava's field names", async () => {
+    const place = visit([startingAt(-60, { name: "First" })]);
+    const { stravaId } = place.athlete;
+    const added = await json(
+      control(place, "POST", "activities", { athlete: stravaId, name: "Second", workout_type: 1 }),
+    );
+    expect(added).toMatchObject({ name: "Second", workout_type: 1, athlete: { id: stravaId } });
+    const both: unknown = await json(control(place, "GET", `activities?athlete=${stravaId}`));
+    expect(both).toMatchObject([{ name: "Second" }, { name: "First" }]);
+    const edited = await json(
+      control(place, "PATCH", `activities/${added.id}`, { workout_type: 0, description: "easy" }),
+    );
+    expect(edited).toMatchObject({ workout_type: 0 });
+    expect(await json(control(place, "GET", `activities/${added.id}`))).toMatchObject({ description: "easy" });
+    expect((await control(place, "DELETE", `activities/${added.id}`)).status).toBe(204);
+    expect((await get(place, `/activities/${added.id}`)).status).toBe(404);
+    expect((await control(place, "DELETE", `activities/${added.id}`)).status).toBe(404);
+  });
+
+  test("faults are injected, told apart and cleared", async () => {
+    const place = visit(aMinuteApart(1));
+    const [{ id } = { id: 0 }] = place.sandbox.activities(place.athlete.stravaId);
+    const rule = {
+      match: { kind: "detail", activity_id: id, athlete: place.athlete.stravaId, nth: 2 },
+      times: "always",
+      action: { type: "status", status: 429, body: { message: "no" }, headers: { "X-A": 1 }, rate_headers: false },
+    };
+    expect(await json(control(place, "POST", "faults", rule))).toEqual({ id: "fault-1" });
+    expect((await get(place, `/activities/${id}`)).status).toBe(200);
+    for (let time = 0; time < 2; time++) {
+      const { status, headers } = await get(place, `/activities/${id}`);
+      expect([status, headers.get("x-a"), headers.get("x-ratelimit-usage")]).toEqual([429, "1", null]);
+    }
+    expect((await control(place, "DELETE", "faults")).status).toBe(204);
+    expect((await get(place, `/activities/${id}`)).status).toBe(200);
+  });
+
+  test.each(["truncated", "empty", "reset", "lost_response", "no_rate_headers", "wrong_athlete", "html"])(
+    "the fault %s can be asked for",
+    async (type) => {
+      const place = visit();
+      expect((await control(place, "POST", "faults", { action: { type } })).status).toBe(200);
+      const result = await get(place, "/athlete").catch(() => undefined);
+      expect(place.sandbox.ledger()).toMatchObject([{ faultId: "fault-1", isDelivered: result !== undefined }]);
+    },
+  );
+
+  test("a hang is let go", async () => {
+    const place = visit();
+    await control(place, "POST", "faults", { action: { type: "hang" } });
+    const pending = get(place, "/athlete");
+    await place.clock.advance(0);
+    expect(await json(control(place, "POST", "hangs/release"))).toEqual({ released: 1 });
+    expect((await pending).status).toBe(200);
+  });
+
+  test("quota is read, set and spent", async () => {
+    const place = visit();
+    const set = await json(control(place, "POST", "quota", { read: { quarter: 10 } }));
+    expect(set).toMatchObject({ read: { quarter: { limit: 10, used: 0 }, day: { limit: 1_000 } } });
+    await control(place, "POST", "spend", { overall: 10, read: 10 });
+    expect(await json(control(place, "GET", "quota"))).toMatchObject({ read: { quarter: { used: 10 } } });
+    expect((await get(place, "/athlete")).status).toBe(429);
+  });
+
+  test("the ledger is told in snake_case, without the control's own requests", async () => {
+    const place = visit();
+    await get(place, "/athlete/activities?page=2");
+    await control(place, "GET", "athletes");
+    const told: unknown = await json(control(place, "GET", "ledger"));
+    const { stravaId } = place.athlete;
+    expect(told).toMatchObject([
+      { at: NOW, kind: "list", strava_id: stravaId, page: 2, status: 200, is_counted: true },
+    ]);
+    expect((await control(place, "DELETE", "ledger")).status).toBe(204);
+    expect(place.sandbox.ledger()).toEqual([]);
+  });
+
+  test("tokens expire, grants are taken back and given again, rotation is switched", async () => {
+    const place = visit();
+    const { stravaId } = place.athlete;
+    await control(place, "POST", "rotation", { on: true });
+    await control(place, "POST", `athletes/${stravaId}/expire`);
+    expect((await get(place, "/athlete")).status).toBe(401);
+    expect((await json(refresh(place))).refresh_token).not.toBe(place.athlete.refreshToken);
+    await control(place, "POST", `athletes/${stravaId}/revoke`);
+    expect((await refresh(place)).status).toBe(400);
+    const again = await json(control(place, "POST", `athletes/${stravaId}/grant`, { scope: "read" }));
+    expect(again).toMatchObject({ strava_id: stravaId, scope: "read" });
+    expect((await get(place, "/athlete", String(again.access_token))).status).toBe(200);
+  });
+
+  test("a page is made short", async () => {
+    const place = visit(aMinuteApart(4));
+    const short = { athlete: place.athlete.stravaId, page: 1, size: 1, per_page: 2 };
+    expect((await control(place, "POST", "short-pages", short)).status).toBe(204);
+    expect(await list(place, "?per_page=2")).toHaveLength(1);
+    expect((await control(place, "POST", "short-pages", { ...short, page: 9 })).status).toBe(404);
+  });
+
+  test("the clock moves where it can be moved", async () => {
+    expect((await control(visit(), "POST", "clock", { advance_ms: 1 })).status).toBe(400);
+    let movedMs = 0;
+    const movable = visit([], {
+      moveClock: (durationMs) => {
+        movedMs += durationMs;
+      },
+    });
+    expect((await control(movable, "POST", "clock", { advance_ms: 900_000 })).status).toBe(204);
+    expect(movedMs).toBe(900_000);
+  });
+
+  test.each([
+    ["POST", "faults", { action: { type: "meteor" } }, 400, "meteor"],
+    ["POST", "faults", { match: { kind: "detial" }, action: { type: "reset" } }, 400, "match.kind"],
+    ["POST", "faults", { action: { type: "status", status: 42 } }, 400, "action.status"],
+    ["POST", "faults", {}, 400, "action"],
+    ["POST", "spend", { read: "many" }, 400, "read"],
+    ["POST", "activities", { athlete: 1 }, 404, "no athlete 1"],
+    ["POST", "activities", { athlete: 26_500_001, start_date: "soon" }, 400, "start_date"],
+    ["GET", "activities", undefined, 400, "athlete"],
+    ["PATCH", "activities/1", {}, 404, "no activity 1"],
+    ["POST", "athletes/1/expire", undefined, 404, "no athlete 1"],
+    ["GET", "nothing", undefined, 404, "GET nothing"],
+  ])("%s %s %j is refused in words", async (method, path, body, status, words) => {
+    const refused = await control(visit(), method, path, body);
+    expect(refused.status).toBe(status);
+    expect((await json(refused)).message).toContain(words);
+  });
+
+  test("a body that is no JSON is refused", async () => {
+    const { sandbox } = visit();
+    const request = new Request("http://localhost/sandbox/faults", { method: "POST", body: "{" });
+    expect((await sandbox.fetch(request)).status).toBe(400);
+  });
+});
