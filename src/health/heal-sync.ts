@@ -1,0 +1,147 @@
+import { type DiagnosisRules, diagnose } from "../core/diagnose.ts";
+import { type Finding, remedyInWords } from "../core/findings.ts";
+import type { HealingMode } from "../core/status.ts";
+import { DAY_MS, type FindingId, plusMs, type SyncId } from "../core/units.ts";
+import { readBatch, readNewestBatchOfSync } from "../db/batches.ts";
+import { addToCounter } from "../db/counters.ts";
+import { countRemedies, insertFinding, readFinding, readOpenFindingsOfSync } from "../db/findings.ts";
+import { readSync } from "../db/syncs.ts";
+import type { SyncContext } from "../sync/context.ts";
+import { failSync } from "../sync/end-sync.ts";
+import type { Processor } from "../sync/processor.ts";
+import { recordEvent } from "../sync/record.ts";
+import { readSnapshot } from "../sync/snapshot.ts";
+import type { Span, TraceContext } from "../telemetry/tracing.ts";
+import { settle } from "./judge-findings.ts";
+import { applyRemedy } from "./remedy.ts";
+
+/** However long a sync lives, it is mended at most so often (I8). */
+const REMEDIES_IN_ALL = 20;
+
+/** What a check found wrong with one sync, and what came of it. */
+export type CheckedFinding = {
+  /** null in a dry run, and for what was stale. */
+  readonly id: FindingId | null;
+  readonly finding: Finding;
+  readonly outcome: "proposed" | "pending" | "failed" | "superseded";
+};
+type Patient = {
+  readonly syncId: SyncId;
+  readonly rules: DiagnosisRules & { readonly healing: HealingMode };
+  readonly maxRemedies: number;
+  /** The check's span: the remedy is a child of it. */
+  readonly span: Span;
+};
+
+/**
+ * Diagnoses one sync and applies at most one remedy, in one transaction: what is seen is what is changed. Past the
+ * bound of remedies the sync fails, with the reason.
+ * @returns undefined when nothing is wrong, or what is wrong is in hand already.
+ */
+export function healSync(context: SyncContext, processor: Processor, patient: Patient): CheckedFinding | undefined {
+  return context.commits.now(() => {
+    const sync = readSync(context.db, patient.syncId);
+    if (sync === undefined || sync.status !== "in_progress") return undefined;
+    const snapshot = readSnapshot(context.db, sync);
+    const finding = diagnose(snapshot, patient.rules)[0];
+    if (finding === undefined) return undefined;
+    const open = readOpenFindingsOfSync(context.db, sync.id).find(
+      (other) => other.kind === finding.kind && other.batchId === finding.batchId,
+    );
+    if (open !== undefined) {
+      if (open.outcome === "proposed") return { id: open.id, finding, outcome: "proposed" } as const;
+      // Judged too early to be a failure (the sync waits), and the trouble is there: it is a new one.
+      settle(context, open, "superseded");
+    }
+    return treat(context, processor, patient, finding, snapshot.batchesCompleted);
+  });
+}
+
+function treat(
+  context: SyncContext,
+  processor: Processor,
+  patient: Patient,
+  finding: Finding,
+  batchesCompletedBefore: number,
+): CheckedFinding {
+  const { db, clock, tracer } = context;
+  const nowMs = clock.nowMs();
+  const linked = spanOfTrouble(context, finding);
+  const span = tracer.startSpan("health.remedy", {
+    parent: patient.span,
+    links: linked === undefined ? [] : [linked],
+    attributes: { "broomwagon.sync.id": String(finding.syncId), "broomwagon.finding.kind": finding.kind },
+  });
+  try {
+    const isProposed = patient.rules.healing === "suggest";
+    const found = { nowMs, batchesCompletedBefore, isOwnRestart: false, traceId: span.traceId };
+    addToCounter(db, "stalls_detected", 1, nowMs);
+    addToCounter(db, "detect_ms", Math.max(0, nowMs - finding.beganAtMs), nowMs);
+    if (isProposed) {
+      const id = insertFinding(db, finding, { ...found, outcome: "proposed" });
+      tell(context, finding, span, `${finding.message} Proposed: ${remedyInWords(finding.remedy)}.`);
+      return { id, finding, outcome: "proposed" };
+    }
+    if (isPastBound(context, finding, patient)) return giveUp(context, finding, found, span);
+    if (!applyRemedy(context, processor, finding.syncId, finding.remedy)) {
+      tell(context, finding, span, `${finding.message} It was stale: nothing changed.`);
+      return { id: null, finding, outcome: "superseded" };
+    }
+    const id = insertFinding(db, finding, { ...found, outcome: "pending" });
+    addToCounter(db, "remedies_applied", 1, nowMs);
+    tell(context, finding, span, `${finding.message} Remedy: ${remedyInWords(finding.remedy)}.`);
+    return { id, finding, outcome: "pending" };
+  } finally {
+    span.end();
+  }
+}
+
+function isPastBound(context: SyncContext, finding: Finding, patient: Patient): boolean {
+  const { recent, total } = countRemedies(context.db, finding.syncId, plusMs(context.clock.nowMs(), -DAY_MS));
+  return recent >= patient.maxRemedies || total >= REMEDIES_IN_ALL;
+}
+
+/** Healing ends (I8): the sync fails and says why, and a person can try again. */
+function giveUp(
+  context: SyncContext,
+  finding: Finding,
+  found: {
+    nowMs: Parameters<typeof insertFinding>[2]["nowMs"];
+    batchesCompletedBefore: number;
+    isOwnRestart: boolean;
+    traceId: string;
+  },
+  span: Span,
+): CheckedFinding {
+  const { db } = context;
+  const id = insertFinding(db, finding, { ...found, outcome: "pending" });
+  const row = readFinding(db, id);
+  if (row !== undefined) settle(context, row, "failed");
+  const sync = readSync(db, finding.syncId);
+  const reason = `It stalled again after every remedy that it may have. The last finding (${finding.kind}): ${finding.message} Start a new sync to try again.`;
+  if (sync !== undefined) failSync(context, sync, reason);
+  span.fail(reason);
+  return { id, finding, outcome: "failed" };
+}
+
+/** The span that the trouble hangs on: the run of the batch, or of the sync's newest one. */
+function spanOfTrouble(context: SyncContext, finding: Finding): TraceContext | undefined {
+  const batch =
+    finding.batchId === null
+      ? readNewestBatchOfSync(context.db, finding.syncId)
+      : readBatch(context.db, finding.batchId);
+  if (batch === undefined || batch.traceId === null || batch.spanId === null) return undefined;
+  return { traceId: batch.traceId, spanId: batch.spanId };
+}
+
+function tell(context: SyncContext, finding: Finding, span: Span, message: string): void {
+  recordEvent(context, {
+    syncId: finding.syncId,
+    batchId: finding.batchId ?? undefined,
+    level: "warn",
+    event: `finding.${finding.kind}`,
+    message,
+    traceId: span.traceId,
+    spanId: span.spanId,
+  });
+}

@@ -1,0 +1,86 @@
+import type { DiagnosisRules } from "../core/diagnose.ts";
+import { diagnose } from "../core/diagnose.ts";
+import type { FindingOutcome } from "../core/findings.ts";
+import { describeState, type HealingMode } from "../core/status.ts";
+import type { SyncClass } from "../core/sync.ts";
+import { judgeFinding } from "../core/verdict.ts";
+import { addToCounter, type CounterName } from "../db/counters.ts";
+import { readOpenFindings, settleFinding } from "../db/findings.ts";
+import type { FindingRow } from "../db/schema.ts";
+import { readSync } from "../db/syncs.ts";
+import type { SyncContext } from "../sync/context.ts";
+import { recordEvent } from "../sync/record.ts";
+import { readSnapshot } from "../sync/snapshot.ts";
+
+/** The rules by which a class of sync is diagnosed now. */
+export type RulesFor = (syncClass: SyncClass) => DiagnosisRules & { readonly healing: HealingMode };
+
+/** One page of open findings is judged at a time. */
+const PAGE = 100;
+
+/**
+ * Judges every finding that is still open by what has happened since its remedy: nothing counts as mended until a
+ * batch of the sync, or the sync, has completed.
+ */
+export function judgeOpenFindings(context: SyncContext, rulesFor: RulesFor): void {
+  let afterId = 0;
+  for (;;) {
+    const page = readOpenFindings(context.db, afterId, PAGE);
+    for (const finding of page) judge(context, rulesFor, finding);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    afterId = last.id;
+  }
+}
+
+function judge(context: SyncContext, rulesFor: RulesFor, finding: FindingRow): void {
+  if (finding.outcome !== "proposed" && finding.outcome !== "pending") return;
+  const sync = finding.syncId === null ? undefined : readSync(context.db, finding.syncId);
+  const isInProgress = sync?.status === "in_progress";
+  const snapshot = isInProgress ? readSnapshot(context.db, sync) : undefined;
+  const rules = snapshot === undefined ? undefined : rulesFor(snapshot.syncClass);
+  const isFoundAgain =
+    snapshot !== undefined &&
+    rules !== undefined &&
+    diagnose(snapshot, rules).some((found) => found.kind === finding.kind && found.batchId === finding.batchId);
+  const isWaiting = snapshot !== undefined && rules !== undefined && describeState(snapshot, rules).state === "waiting";
+  const verdict = judgeFinding(finding.outcome, {
+    syncStatus: sync?.status,
+    batchesCompletedSince: (sync?.batchesCompleted ?? 0) - finding.batchesCompletedBefore,
+    isFoundAgain,
+    isWaiting,
+  });
+  if (verdict === undefined || verdict === "proposed" || verdict === "pending") return;
+  context.commits.now(() => settle(context, finding, verdict));
+}
+
+const COUNTER_OF: Readonly<Record<Exclude<FindingOutcome, "proposed" | "pending">, CounterName>> = {
+  verified: "remedies_verified",
+  failed: "remedies_failed",
+  superseded: "remedies_superseded",
+};
+
+/** Settles a finding, counts it, and tells it in the sync's log. Inside a transaction. */
+export function settle(
+  context: SyncContext,
+  finding: FindingRow,
+  verdict: Exclude<FindingOutcome, "proposed" | "pending">,
+): void {
+  const { db, clock } = context;
+  const nowMs = clock.nowMs();
+  if (!settleFinding(db, finding.id, verdict, nowMs)) return;
+  // What a restart of the daemon itself made necessary says nothing about healing.
+  if (finding.ownRestart === 0) {
+    addToCounter(db, COUNTER_OF[verdict], 1, nowMs);
+    if (verdict === "verified") addToCounter(db, "repair_ms", Math.max(0, nowMs - finding.detectedAtMs), nowMs);
+  }
+  if (finding.syncId === null || readSync(db, finding.syncId) === undefined) return;
+  recordEvent(context, {
+    syncId: finding.syncId,
+    batchId: finding.batchId ?? undefined,
+    level: verdict === "failed" ? "warn" : "info",
+    event: `finding.${verdict}`,
+    message: `Finding ${finding.id} (${finding.kind}) is ${verdict}.`,
+    traceId: finding.traceId ?? undefined,
+  });
+}

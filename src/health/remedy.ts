@@ -1,0 +1,64 @@
+import { afterLostLease } from "../core/batch.ts";
+import type { Remedy } from "../core/findings.ts";
+import type { BatchId, LeaseToken, SyncId } from "../core/units.ts";
+import { cancelBatch, makeDue, readBatch, sweepBatch } from "../db/batches.ts";
+import { addToCounter } from "../db/counters.ts";
+import type { SyncContext } from "../sync/context.ts";
+import type { Processor } from "../sync/processor.ts";
+import { reconcile } from "../sync/reconcile.ts";
+
+/**
+ * Applies a remedy: one guarded change, made of what the diagnosis saw, then whatever the plan says follows from it.
+ * The healer re-queues; it never runs the work. Inside a transaction.
+ * @returns false when nothing changed: the finding was stale.
+ */
+export function applyRemedy(context: SyncContext, processor: Processor, syncId: SyncId, remedy: Remedy): boolean {
+  const isApplied = change(context, processor, syncId, remedy);
+  if (isApplied) context.commits.afterCommit(() => processor.wake());
+  return isApplied;
+}
+
+function change(context: SyncContext, processor: Processor, syncId: SyncId, remedy: Remedy): boolean {
+  const { db, clock } = context;
+  switch (remedy.do) {
+    case "replan":
+      return reconcile(context, syncId).length > 0;
+    case "sweep_lease":
+      return takeBack(context, syncId, remedy, "Its lease was lost.");
+    case "abort_run": {
+      const { batchId, leaseToken } = remedy;
+      const isTaken = takeBack(context, syncId, remedy, "Its run was aborted: no progress past the threshold.");
+      if (isTaken) context.commits.afterCommit(() => processor.abortRun(batchId, leaseToken));
+      return isTaken;
+    }
+    case "make_due":
+      return makeDue(db, remedy, clock.nowMs());
+    case "cancel_batch": {
+      const isCancelled = cancelBatch(db, remedy.batchId, clock.nowMs());
+      if (isCancelled) reconcile(context, syncId);
+      return isCancelled;
+    }
+    case "wake_processor":
+      return true;
+    default:
+      return remedy satisfies never;
+  }
+}
+
+/** Back to pending, one attempt spent; past the last one it has failed, and the plan decides what replaces it. */
+function takeBack(
+  context: SyncContext,
+  syncId: SyncId,
+  seen: { batchId: BatchId; leaseToken: LeaseToken | null; attempts: number },
+  why: string,
+): boolean {
+  const { db, clock, rules } = context;
+  const after = afterLostLease(seen.attempts, rules.maxAttempts);
+  const error = readBatch(db, seen.batchId)?.error ?? why;
+  if (!sweepBatch(db, seen, { ...after, error }, clock.nowMs())) return false;
+  if (after.status === "failed") {
+    addToCounter(db, "batches_failed", 1, clock.nowMs());
+    reconcile(context, syncId);
+  }
+  return true;
+}

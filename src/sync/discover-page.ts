@@ -1,0 +1,160 @@
+import type { ListedActivity } from "../core/activity.ts";
+import { isRace, listFingerprint } from "../core/race.ts";
+import { type ListCursor, nextCursor, PAGE_SIZE } from "../core/sync.ts";
+import { type EpochSeconds, toEpochSeconds } from "../core/units.ts";
+import { readAthlete } from "../db/athletes.ts";
+import { tallyUnderLease } from "../db/batches.ts";
+import { markSeen, noteListed, storeListedRace, withdrawIfHeld } from "../db/races.ts";
+import type { AthleteRow, SyncRow } from "../db/schema.ts";
+import { addWarning, readSync, storeCursor } from "../db/syncs.ts";
+import type { ActivityPage } from "../strava/reply.ts";
+import { askStrava } from "./ask-strava.ts";
+import type { SyncContext } from "./context.ts";
+import { finishRun } from "./end-run.ts";
+import { finishList } from "./finish-list.ts";
+import { recordEvent } from "./record.ts";
+import type { Run, RunResult } from "./run.ts";
+
+/**
+ * Runs one discovery batch: asks for the page at the sync's cursor, and commits its races, the cursor, the end of the
+ * batch and the batch that follows in one transaction.
+ */
+export async function discoverPage(context: SyncContext, run: Run): Promise<RunResult> {
+  const sync = readSync(context.db, run.syncId);
+  const athlete = readAthlete(context.db, run.athleteId);
+  if (sync === undefined || athlete === undefined) return { result: "lease_lost" };
+  const cursor: ListCursor = { beforeSeconds: sync.cursorBeforeSeconds, page: sync.cursorPage };
+  const answer = await askStrava(context, run, {
+    name: "strava.list_activities",
+    phase: "discovery",
+    attributes: { "broomwagon.list.page": cursor.page, "broomwagon.list.before_s": cursor.beforeSeconds },
+    send: (strava, accessToken) => strava.listActivities(accessToken, { ...cursor, perPage: PAGE_SIZE }, run.signal),
+  });
+  switch (answer.got) {
+    case "value":
+      return commitPage(context, run, { sync, athlete, cursor, page: answer.value });
+    case "hold":
+      return { result: "wait", reason: answer.hold.reason, untilMs: answer.hold.untilMs };
+    case "reconnect":
+      return { result: "reconnect", reason: answer.reason };
+    case "fault":
+      return { result: "error", error: answer.fault.message };
+    case "trouble":
+      return { result: "error", error: answer.error };
+    case "called_off":
+      return { result: "released" };
+    default:
+      return answer satisfies never;
+  }
+}
+
+type Page = { sync: SyncRow; athlete: AthleteRow; cursor: ListCursor; page: ActivityPage };
+
+async function commitPage(context: SyncContext, run: Run, listed: Page): Promise<RunResult> {
+  const span = context.tracer.startSpan("db.store_page", { parent: run.span });
+  try {
+    const committed = await context.commits.soon(() => storePageAndAdvanceCursor(context, run, listed));
+    return committed ? { result: "ended" } : { result: "lease_lost" };
+  } finally {
+    span.end();
+  }
+}
+
+/** False when the lease is lost: then nothing is written. */
+function storePageAndAdvanceCursor(context: SyncContext, run: Run, listed: Page): boolean {
+  const { db, clock } = context;
+  const { sync, athlete, cursor, page } = listed;
+  const nowMs = clock.nowMs();
+  const own = page.activities.filter((activity) => isOwn(activity, athlete));
+  const { racesAdded, newlyListed } = storeActivities(context, sync, own);
+  for (const item of page.malformed) {
+    if (item.stravaActivityId !== undefined) markSeen(db, athlete.id, item.stravaActivityId, nowMs, sync.id);
+  }
+  const next = nextCursor(cursor, { itemCount: page.rawCount, oldestStartSeconds: oldestStart(page.activities) });
+  const isListComplete = next === "end" || reachesBack(sync, page);
+  const tally = { requests: 1, activitiesFetched: page.rawCount, racesAdded, racesEnriched: 0, racesFailed: 0 };
+  if (!tallyUnderLease(db, run.fence, tally)) throw new LeaseLostInsideCommit();
+  storeCursor(db, sync.id, { cursor: next === "end" ? cursor : next, isListComplete, newlyListed, nowMs });
+  warnOfUnread(context, run, page, page.activities.length - own.length);
+  if (isListComplete) finishList(context, sync.id);
+  return finishRun(context, run, { how: "done" });
+}
+
+/** Rolls the savepoint back: rows of a page that came too late must not stay (I3). */
+class LeaseLostInsideCommit extends Error {
+  override readonly name = "LeaseLostInsideCommit";
+}
+
+/** Whether an error says that a commit was refused by its fence. */
+export const isLeaseLost = (error: unknown): boolean => error instanceof LeaseLostInsideCommit;
+
+/** A list that named another athlete's activity would be a fault of Strava's: such items are never stored. */
+function isOwn(activity: ListedActivity, athlete: AthleteRow): boolean {
+  return activity.athleteStravaId === undefined || activity.athleteStravaId === athlete.stravaId;
+}
+
+function storeActivities(
+  context: SyncContext,
+  sync: SyncRow,
+  activities: readonly ListedActivity[],
+): { racesAdded: number; newlyListed: number } {
+  const { db, clock, rules } = context;
+  const nowMs = clock.nowMs();
+  let racesAdded = 0;
+  let newlyListed = 0;
+  for (const activity of activities) {
+    if (noteListed(db, sync.id, activity.stravaActivityId)) newlyListed++;
+    if (isRace(activity, rules)) {
+      const race = {
+        athleteId: sync.athleteId,
+        activity,
+        fingerprint: listFingerprint(activity),
+        syncId: sync.id,
+        nowMs,
+      };
+      if (storeListedRace(db, race)) racesAdded++;
+    } else {
+      withdrawIfHeld(db, sync.athleteId, activity.stravaActivityId, nowMs, "no longer tagged as a race");
+    }
+  }
+  return { racesAdded, newlyListed };
+}
+
+/** The order of a list is a hint: the oldest start is computed, not taken from the end. */
+function oldestStart(activities: readonly ListedActivity[]): EpochSeconds | undefined {
+  let oldest: EpochSeconds | undefined;
+  for (const { startMs } of activities) {
+    const start = toEpochSeconds(startMs);
+    if (oldest === undefined || start < oldest) oldest = start;
+  }
+  return oldest;
+}
+
+/** An incremental sync ends with the page that reaches behind what it has to look at. */
+function reachesBack(sync: SyncRow, page: ActivityPage): boolean {
+  const oldest = oldestStart(page.activities);
+  return sync.listFromSeconds !== null && oldest !== undefined && oldest < sync.listFromSeconds;
+}
+
+function warnOfUnread(context: SyncContext, run: Run, page: ActivityPage, foreign: number): void {
+  if (page.malformed.length === 0 && foreign === 0) return;
+  const first = page.malformed[0];
+  const warning = [
+    page.malformed.length === 0
+      ? ""
+      : `${page.malformed.length} activities of a page could not be read (the first: ${first?.reason}).`,
+    foreign === 0 ? "" : `${foreign} activities of a page belong to another athlete and were left out.`,
+  ]
+    .filter((sentence) => sentence !== "")
+    .join(" ");
+  addWarning(context.db, run.syncId, warning);
+  recordEvent(context, {
+    syncId: run.syncId,
+    batchId: run.batchId,
+    level: "warn",
+    event: "page.unread",
+    message: warning,
+    traceId: run.span.traceId,
+    spanId: run.span.spanId,
+  });
+}

@@ -1,0 +1,75 @@
+import type { SyncStatus } from "../core/sync.ts";
+import type { AthleteId } from "../core/units.ts";
+import { noteSynced, setAthleteStatus } from "../db/athletes.ts";
+import { cancelLiveBatches } from "../db/batches.ts";
+import { addToCounter, type CounterName } from "../db/counters.ts";
+import { forgetListed, tallyOfSync } from "../db/races.ts";
+import type { SyncRow } from "../db/schema.ts";
+import { endSync, readSyncInProgress } from "../db/syncs.ts";
+import type { SyncContext } from "./context.ts";
+import { recordEvent } from "./record.ts";
+
+/** Ends a sync that has nothing left to do. Also with failed races: it says how many. Inside a transaction. */
+export function completeSync(context: SyncContext, sync: SyncRow): void {
+  const { enriched, failed } = tallies(context, sync);
+  const warning = failed === 0 ? [] : [`${failed} races failed and keep their reason; retry-failed tries just those.`];
+  const message = `Completed: ${sync.activitiesListed} activities listed, ${enriched} races enriched, ${failed} failed.`;
+  end(context, sync, { status: "completed", error: null, warning, message });
+  noteSynced(context.db, sync.athleteId, context.clock.nowMs());
+}
+
+/** Ends a sync that cannot go on, with the reason and what to do about it. Inside a transaction. */
+export function failSync(context: SyncContext, sync: SyncRow, reason: string): void {
+  end(context, sync, { status: "failed", error: reason, warning: [], message: `Failed: ${reason}` });
+}
+
+/** Ends a sync because somebody said so. Its pending races are left to the athlete's next sync. Inside a transaction. */
+export function cancelSync(context: SyncContext, sync: SyncRow): void {
+  end(context, sync, { status: "cancelled", error: null, warning: [], message: "Cancelled." });
+}
+
+/** Strava will not let us in for this athlete any more: they must connect again, and their sync fails with that cure. */
+export function requireReconnect(context: SyncContext, athleteId: AthleteId, reason: string): void {
+  setAthleteStatus(context.db, athleteId, "needs_reconnect", reason);
+  const sync = readSyncInProgress(context.db, athleteId);
+  if (sync !== undefined) failSync(context, sync, `${reason} The athlete must connect again at /auth/strava.`);
+}
+
+const COUNTER_OF: Readonly<Record<Exclude<SyncStatus, "in_progress">, CounterName>> = {
+  completed: "syncs_completed",
+  failed: "syncs_failed",
+  cancelled: "syncs_cancelled",
+};
+
+function end(
+  context: SyncContext,
+  sync: SyncRow,
+  how: {
+    status: Exclude<SyncStatus, "in_progress">;
+    error: string | null;
+    warning: readonly string[];
+    message: string;
+  },
+): void {
+  const { db, clock } = context;
+  const nowMs = clock.nowMs();
+  const { enriched, failed } = tallies(context, sync);
+  const { status, error, warning, message } = how;
+  const warnings = [...(JSON.parse(sync.warnings) as string[]), ...warning];
+  if (!endSync(db, sync.id, { status, nowMs, error, racesEnriched: enriched, racesFailed: failed, warnings })) return;
+  cancelLiveBatches(db, sync.id, nowMs);
+  forgetListed(db, sync.id);
+  addToCounter(db, COUNTER_OF[status], 1, nowMs);
+  recordEvent(context, {
+    syncId: sync.id,
+    level: status === "failed" ? "error" : "info",
+    event: `sync.${status}`,
+    message,
+    traceId: sync.traceId ?? undefined,
+  });
+}
+
+function tallies(context: SyncContext, sync: SyncRow): { enriched: number; failed: number } {
+  const tally = tallyOfSync(context.db, sync.id, sync.athleteId);
+  return { enriched: tally.get("enriched") ?? 0, failed: tally.get("failed") ?? 0 };
+}

@@ -1,0 +1,48 @@
+import { epochMs, HOUR_MS, SECOND_MS, type SyncId } from "../core/units.ts";
+import { noteCompleteList, readAthlete } from "../db/athletes.ts";
+import { countVanished, forgetListed, type ListedRange, withdrawVanished } from "../db/races.ts";
+import { addWarning, readSync } from "../db/syncs.ts";
+import type { SyncContext } from "./context.ts";
+import { recordEvent } from "./record.ts";
+
+/** A list that shows none of the races that we hold is believed when another, so much later, says the same. */
+const BELIEVED_AFTER_MS = HOUR_MS;
+
+/**
+ * A sync has read its range to the end: what the range no longer shows is withdrawn, since nothing else may withdraw
+ * (never a 401, a 403 or an outage). A list that would withdraw everything is not believed at once. Inside the
+ * transaction that stores the last page.
+ */
+export function finishList(context: SyncContext, syncId: SyncId): void {
+  const { db, clock } = context;
+  const sync = readSync(db, syncId);
+  const athlete = sync === undefined ? undefined : readAthlete(db, sync.athleteId);
+  if (sync === undefined || athlete === undefined) return;
+  const nowMs = clock.nowMs();
+  const range: ListedRange = {
+    athleteId: athlete.id,
+    syncId,
+    fromMs: epochMs((sync.listFromSeconds ?? 0) * SECOND_MS),
+    toMs: epochMs(Math.floor(sync.startedAtMs / SECOND_MS) * SECOND_MS),
+  };
+  forgetListed(db, syncId);
+  const listedAtMs = sync.mode === "full" ? sync.startedAtMs : null;
+  const { held, vanished } = countVanished(db, range);
+  const wouldEmpty = held > 0 && vanished === held;
+  if (wouldEmpty && (athlete.emptiedAtMs === null || sync.startedAtMs - athlete.emptiedAtMs < BELIEVED_AFTER_MS)) {
+    noteCompleteList(db, athlete.id, listedAtMs, athlete.emptiedAtMs ?? sync.startedAtMs);
+    const warning = `The list shows none of the ${held} races held; they stay until a second complete list, an hour later, says so too.`;
+    addWarning(db, syncId, warning);
+    recordEvent(context, { syncId, level: "warn", event: "list.not_believed", message: warning });
+    return;
+  }
+  const withdrawn = vanished === 0 ? 0 : withdrawVanished(db, range, nowMs);
+  noteCompleteList(db, athlete.id, listedAtMs, null);
+  if (withdrawn > 0) {
+    recordEvent(context, {
+      syncId,
+      event: "races.withdrawn",
+      message: `${withdrawn} races are no longer in the list and were withdrawn.`,
+    });
+  }
+}

@@ -1,0 +1,209 @@
+import { rollHex } from "../core/dice.ts";
+import { classRank } from "../core/sync.ts";
+import { type BatchId, type EpochMs, type LeaseToken, leaseToken, plusMs, SECOND_MS } from "../core/units.ts";
+import { claimBatch, type DueBatch, nextDueAtMs, readNextDueBatch } from "../db/batches.ts";
+import { noteServed } from "../db/syncs.ts";
+import type { Span } from "../telemetry/tracing.ts";
+import type { SyncContext } from "./context.ts";
+import { runBatch } from "./run-batch.ts";
+
+export type Processor = {
+  /** Something may be due: looks in the next turn of the event loop, and never waits for the tick. */
+  wake(): void;
+  /** The minute's tick: looks, whatever was forgotten. */
+  tick(): void;
+  /** Aborts the run that holds a batch by this token; false when this process runs none. */
+  abortRun(batchId: BatchId, token: LeaseToken): boolean;
+  /** Claims nothing any more; running batches finish what is in flight, or are released when `limitMs` is up. */
+  stop(limitMs: number): Promise<void>;
+  /** Stops and starts claiming, without ending what runs. */
+  setClaiming(isClaiming: boolean): void;
+  view(): { running: number; lastClaimAtMs: EpochMs; lastTickAtMs: EpochMs; isClaiming: boolean };
+};
+
+type Claimed = { due: DueBatch; token: LeaseToken; span: Span };
+type Active = { token: LeaseToken; abort: (reason: string) => void; done: Promise<void> };
+
+/** Aborted requests need a moment to be written back before the database closes. */
+const WRITE_BACK_MS = SECOND_MS;
+/** A database that takes no writes (a full disk) is tried again, but not in a tight loop. */
+const RETRY_CLAIM_MS = SECOND_MS;
+
+/**
+ * Runs due batches, `concurrency` at once and at most one an athlete. It is woken by what happens (a sync starts, a
+ * batch ends, a wait is over) and by the tick, which finds whatever a hand or a crash left due.
+ */
+export function createProcessor(context: SyncContext): Processor {
+  const { db, clock, commits, governor, rules, log } = context;
+  const active = new Map<BatchId, Active>();
+  let isLookingForWork = false;
+  let isStopping = false;
+  let isClaiming = true;
+  let callOffTimer = (): void => {};
+  let lastClaimAtMs = clock.nowMs();
+  let lastTickAtMs = clock.nowMs();
+  governor.onChange(wake);
+
+  function wake(): void {
+    if (isLookingForWork || isStopping) return;
+    isLookingForWork = true;
+    clock.after(0, () => void look());
+  }
+
+  /** Claims what there is room for, then sleeps until the next thing becomes due by itself. */
+  async function look(): Promise<void> {
+    try {
+      if (mayClaim()) {
+        for (const claimed of await commits.soon(claimWhatFits)) start(claimed);
+      }
+    } catch (error) {
+      isLookingForWork = false;
+      callOffTimer();
+      callOffTimer = clock.after(RETRY_CLAIM_MS, wake);
+      log.warn(
+        "batch.claim_failed",
+        `No batch could be claimed: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return;
+    }
+    isLookingForWork = false;
+    // What became due while the claim was being committed woke nobody.
+    if (mayClaim()) wake();
+    else sleepUntilDue();
+  }
+
+  /** A look without the write lock, so that an idle tick writes nothing. */
+  function mayClaim(): boolean {
+    if (isStopping || !isClaiming || active.size >= rules.concurrency) return false;
+    const maxClassRank = highestRankLetOut();
+    return maxClassRank !== undefined && readNextDueBatch(db, clock.nowMs(), maxClassRank) !== null;
+  }
+
+  /** Which classes the governor lets out: all, or only those for whom somebody waits, or nobody (undefined). */
+  function highestRankLetOut(): number | undefined {
+    if (governor.hold("schedule") === undefined) return classRank("schedule");
+    return governor.hold("manual") === undefined ? classRank("event") : undefined;
+  }
+
+  /** Inside a transaction. */
+  function claimWhatFits(): Claimed[] {
+    const all: Claimed[] = [];
+    const maxClassRank = highestRankLetOut();
+    if (maxClassRank === undefined) return all;
+    while (!isStopping && isClaiming && active.size + all.length < rules.concurrency) {
+      const due = readNextDueBatch(db, clock.nowMs(), maxClassRank);
+      if (due === null) break;
+      const claimed = claim(due);
+      if (claimed === undefined) break;
+      all.push(claimed);
+    }
+    return all;
+  }
+
+  function claim(due: DueBatch): Claimed | undefined {
+    const nowMs = clock.nowMs();
+    const token = leaseToken(rollHex(context.dice, 16));
+    const span = startRunSpan(due);
+    const { traceId, spanId } = span;
+    const leaseExpiresAtMs = plusMs(nowMs, rules.leaseMs);
+    const isOurs = claimBatch(db, due.id, {
+      leaseToken: token,
+      leaseExpiresAtMs,
+      owner: context.owner,
+      nowMs,
+      traceId,
+      spanId,
+    });
+    if (!isOurs) return undefined;
+    noteServed(db, { id: due.syncId, athleteId: due.athleteId }, nowMs, traceId);
+    lastClaimAtMs = nowMs;
+    return { due, token, span };
+  }
+
+  /** The root of the run's trace, linked to the root of the run before. */
+  function startRunSpan(due: DueBatch): Span {
+    const before = due.traceId !== null && due.spanId !== null ? [{ traceId: due.traceId, spanId: due.spanId }] : [];
+    return context.tracer.startSpan("batch.run", {
+      links: before,
+      attributes: {
+        "broomwagon.sync.id": String(due.syncId),
+        "broomwagon.batch.id": due.id,
+        "broomwagon.batch.number": due.number,
+        "broomwagon.batch.type": due.type,
+        "broomwagon.batch.run": due.runs + 1,
+        "broomwagon.athlete.id": due.athleteId,
+      },
+    });
+  }
+
+  function start({ due, token, span }: Claimed): void {
+    const controller = new AbortController();
+    const abort = (reason: string) => controller.abort(reason);
+    const run = {
+      batch: due,
+      batchId: due.id,
+      syncId: due.syncId,
+      athleteId: due.athleteId,
+      syncClass: due.syncClass,
+      fence: { batchId: due.id, leaseToken: token },
+      span,
+      signal: controller.signal,
+      isStopping: () => isStopping,
+    };
+    const done = runBatch(context, run, abort).then(() => {
+      active.delete(due.id);
+      wake();
+    });
+    active.set(due.id, { token, abort, done });
+  }
+
+  function sleepUntilDue(): void {
+    callOffTimer();
+    if (isStopping) return;
+    const nowMs = clock.nowMs();
+    const dueMs = nextDueAtMs(db, nowMs);
+    const holdEndMs = governor.hold("schedule")?.untilMs;
+    const wakeAtMs = Math.min(dueMs ?? Number.POSITIVE_INFINITY, holdEndMs ?? Number.POSITIVE_INFINITY);
+    callOffTimer = Number.isFinite(wakeAtMs) ? clock.after(Math.max(1, wakeAtMs - nowMs), wake) : () => {};
+  }
+
+  return {
+    wake,
+    tick() {
+      lastTickAtMs = clock.nowMs();
+      wake();
+    },
+    abortRun(batchId, token) {
+      const run = active.get(batchId);
+      if (run === undefined || run.token !== token) return false;
+      run.abort("aborted");
+      return true;
+    },
+    async stop(limitMs) {
+      isStopping = true;
+      callOffTimer();
+      const allDone = Promise.all([...active.values()].map((run) => run.done));
+      await settleWithin(clock, limitMs, allDone);
+      for (const run of active.values()) run.abort("stopping");
+      await settleWithin(clock, WRITE_BACK_MS, allDone);
+      await commits.drained();
+    },
+    setClaiming(claims) {
+      isClaiming = claims;
+      wake();
+    },
+    view: () => ({ running: active.size, lastClaimAtMs, lastTickAtMs, isClaiming }),
+  };
+}
+
+/** Waits for a promise, but not longer than `limitMs`. */
+function settleWithin(clock: SyncContext["clock"], limitMs: number, promise: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const callOff = clock.after(limitMs, resolve);
+    const settle = () => {
+      callOff();
+      resolve();
+    };
+    promise.then(settle, settle);
+  });
+}

@@ -1,0 +1,29 @@
+import type { Hold } from "../core/snapshot.ts";
+import type { SyncClass } from "../core/sync.ts";
+import type { AthleteId, BatchId, EpochMs, SyncId } from "../core/units.ts";
+import type { DueBatch, Fence } from "../db/batches.ts";
+import type { Span } from "../telemetry/tracing.ts";
+
+/** One execution of a batch, from claim to end. Each is a trace of its own. */
+export type Run = {
+  readonly batch: DueBatch;
+  readonly batchId: BatchId;
+  readonly syncId: SyncId;
+  readonly athleteId: AthleteId;
+  readonly syncClass: SyncClass;
+  readonly fence: Fence;
+  readonly span: Span;
+  /** Aborts what is in flight: the lease is lost, the run was aborted, or the daemon's time to stop is up. */
+  readonly signal: AbortSignal;
+  /** The daemon stops: what is in flight may finish, nothing new is asked. */
+  readonly isStopping: () => boolean;
+};
+
+/** How a run came out, seen from inside it. */
+export type RunResult =
+  | { result: "ended" } // its last commit has ended the batch already
+  | { result: "wait"; reason: Hold["reason"]; untilMs: EpochMs } // the governor holds everybody back
+  | { result: "error"; error: string } // by its own doing: an attempt is spent
+  | { result: "reconnect"; reason: string } // nothing of this athlete can be read any more
+  | { result: "released" } // the daemon stops
+  | { result: "lease_lost" }; // somebody took the batch; nothing more is written

@@ -1,0 +1,115 @@
+import { firstCursor, type SyncClass, type SyncMode } from "../core/sync.ts";
+import { type AthleteId, epochMs, type SyncId, toEpochSeconds } from "../core/units.ts";
+import { readAthlete } from "../db/athletes.ts";
+import { addToCounter } from "../db/counters.ts";
+import { retryFailedRaces } from "../db/races.ts";
+import type { AthleteRow } from "../db/schema.ts";
+import { insertSync, readSync, readSyncInProgress } from "../db/syncs.ts";
+import type { SyncContext } from "./context.ts";
+import { cancelSync } from "./end-sync.ts";
+import { reconcile } from "./reconcile.ts";
+import { recordEvent } from "./record.ts";
+
+export type StartSync = {
+  readonly athleteId: AthleteId;
+  readonly syncClass: SyncClass;
+  /** Left out: incremental once there was a complete list, else full. */
+  readonly mode?: SyncMode | undefined;
+  /** Cancels the one in progress first. */
+  readonly restart?: boolean | undefined;
+};
+
+export type Started =
+  | { outcome: "started"; syncId: SyncId; mode: SyncMode }
+  | { outcome: "athlete_unknown" }
+  | { outcome: "strava_not_configured" }
+  | { outcome: "needs_reconnect"; reason: string }
+  | { outcome: "in_progress"; syncId: SyncId };
+
+/**
+ * Starts a sync of one athlete: the sync, its first batch and the log line in one transaction, so that nothing ever
+ * sees a sync without a batch. The processor hears of it after the commit.
+ */
+export function startSync(context: SyncContext, request: StartSync, wake: () => void): Started {
+  return context.commits.now((): Started => {
+    const athlete = readAthlete(context.db, request.athleteId);
+    const refusal = refuse(context, athlete);
+    if (refusal !== undefined) return refusal;
+    if (athlete === undefined) return { outcome: "athlete_unknown" };
+    const running = readSyncInProgress(context.db, athlete.id);
+    if (running !== undefined) {
+      if (request.restart !== true) return { outcome: "in_progress", syncId: running.id };
+      cancelSync(context, running);
+    }
+    const mode = request.mode ?? (athlete.lastCompleteListAtMs === null ? "full" : "incremental");
+    const syncId = insertStarted(context, athlete, { mode, syncClass: request.syncClass, phase: "discovery" });
+    context.commits.afterCommit(wake);
+    return { outcome: "started", syncId, mode };
+  });
+}
+
+export type Retried =
+  | { outcome: "started"; syncId: SyncId; races: number }
+  | { outcome: "sync_unknown" }
+  | { outcome: "nothing_failed" }
+  | Exclude<Started, { outcome: "started" }>;
+
+/** Starts a sync over just the races of an athlete that failed, without listing anything. */
+export function retryFailed(context: SyncContext, syncId: SyncId, wake: () => void): Retried {
+  return context.commits.now((): Retried => {
+    const ended = readSync(context.db, syncId);
+    if (ended === undefined) return { outcome: "sync_unknown" };
+    const athlete = readAthlete(context.db, ended.athleteId);
+    const refusal = refuse(context, athlete);
+    if (refusal !== undefined) return refusal;
+    if (athlete === undefined) return { outcome: "athlete_unknown" };
+    const running = readSyncInProgress(context.db, athlete.id);
+    if (running !== undefined) return { outcome: "in_progress", syncId: running.id };
+    const races = retryFailedRaces(context.db, athlete.id);
+    if (races === 0) return { outcome: "nothing_failed" };
+    const started = insertStarted(context, athlete, { mode: ended.mode, syncClass: "manual", phase: "enrichment" });
+    context.commits.afterCommit(wake);
+    return { outcome: "started", syncId: started, races };
+  });
+}
+
+function refuse(
+  context: SyncContext,
+  athlete: AthleteRow | undefined,
+): Exclude<Started, { outcome: "started" }> | undefined {
+  if (athlete === undefined) return { outcome: "athlete_unknown" };
+  if (context.strava === undefined) return { outcome: "strava_not_configured" };
+  if (athlete.status !== "connected") {
+    return { outcome: "needs_reconnect", reason: athlete.statusReason ?? `The athlete is ${athlete.status}.` };
+  }
+  return undefined;
+}
+
+function insertStarted(
+  context: SyncContext,
+  athlete: AthleteRow,
+  sync: { mode: SyncMode; syncClass: SyncClass; phase: "discovery" | "enrichment" },
+): SyncId {
+  const { db, clock, rules } = context;
+  const nowMs = clock.nowMs();
+  // Strava refuses a `before` in the future, and its clock may be behind ours.
+  const startedAtStravaMs = epochMs(Math.min(nowMs, context.governor.view().stravaMs));
+  const fromMs =
+    sync.mode === "full" || athlete.lastCompleteListAtMs === null
+      ? null
+      : athlete.lastCompleteListAtMs - rules.rescanMs;
+  const syncId = insertSync(db, {
+    athleteId: athlete.id,
+    mode: sync.mode,
+    syncClass: sync.syncClass,
+    phase: sync.phase,
+    startedAtMs: nowMs,
+    listFromSeconds: fromMs === null ? null : toEpochSeconds(epochMs(Math.max(0, fromMs))),
+    cursor: firstCursor(startedAtStravaMs),
+    servedAtMs: athlete.lastServedAtMs,
+  });
+  addToCounter(db, "syncs_started", 1, nowMs);
+  recordEvent(context, { syncId, event: "sync.started", message: `Started (${sync.mode}, ${sync.syncClass}).` });
+  reconcile(context, syncId);
+  return syncId;
+}

@@ -1,0 +1,138 @@
+import type { Hold } from "../core/snapshot.ts";
+import type { SyncClass } from "../core/sync.ts";
+import { type AthleteId, type Clock, type EpochMs, HOUR_MS } from "../core/units.ts";
+import type { Commits } from "../db/group-commit.ts";
+import type { Db } from "../db/open.ts";
+import { BrokenSealError, type Seal } from "../db/seal.ts";
+import { readSealedTokens, storeSealedTokens } from "../db/strava-tokens.ts";
+import type { StravaClient } from "../strava/client.ts";
+import type { TokenGrant } from "../strava/reply.ts";
+import type { TraceContext, Tracer } from "../telemetry/tracing.ts";
+import type { Governor } from "./governor.ts";
+
+export type TokenAnswer =
+  | { got: "token"; accessToken: string }
+  | { got: "reconnect"; reason: string } // only the athlete can mend it
+  | { got: "hold"; hold: Hold } // the application has to wait
+  | { got: "trouble"; error: string } // this try failed; another may not
+  | { got: "called_off" };
+
+export type TokenRequest = {
+  readonly athleteId: AthleteId;
+  readonly syncClass: SyncClass;
+  readonly parent: TraceContext;
+  readonly signal: AbortSignal;
+  /** A token that Strava has just refused although it had not expired: it is replaced, once. */
+  readonly rejected?: string;
+};
+
+export type TokenKeeper = {
+  /** Seals and stores a pair. Inside a transaction. */
+  store(athleteId: AthleteId, grant: TokenGrant): void;
+  /** A token that Strava should take now, refreshed when it has an hour or less to live. */
+  accessToken(request: TokenRequest): Promise<TokenAnswer>;
+};
+
+/**
+ * Strava gives the same token back while more than an hour is left of it, so asking earlier gains nothing.
+ * @see https://developers.strava.com/docs/authentication/ "Refreshing expired access tokens"
+ */
+const REFRESH_WITHIN_MS = HOUR_MS;
+
+/** What a token is sealed for: a value copied to another row does not open there. */
+export const sealContext = (athleteId: AthleteId, which: "access" | "refresh"): string =>
+  `athlete:${athleteId}:${which}`;
+
+/**
+ * Keeps every athlete's tokens. One refresh in flight per athlete; the new pair is committed before it is used, since
+ * the old refresh token may be dead already; and when Strava refuses one, the row is read again before the athlete is
+ * given up.
+ */
+export function createTokenKeeper(options: {
+  db: Db;
+  commits: Commits;
+  clock: Clock;
+  seal: Seal;
+  strava: StravaClient | undefined;
+  governor: Governor;
+  tracer: Tracer;
+}): TokenKeeper {
+  const { db, commits, clock, seal, strava, governor, tracer } = options;
+  const refreshes = new Map<AthleteId, Promise<TokenAnswer>>();
+
+  function store(athleteId: AthleteId, grant: TokenGrant): void {
+    storeSealedTokens(db, {
+      athleteId,
+      keyId: seal.keyId,
+      accessTokenSealed: seal.seal(grant.accessToken, sealContext(athleteId, "access")),
+      refreshTokenSealed: seal.seal(grant.refreshToken, sealContext(athleteId, "refresh")),
+      expiresAtMs: grant.expiresAtMs,
+      updatedAtMs: clock.nowMs(),
+    });
+  }
+
+  function read(athleteId: AthleteId): { accessToken: string; refreshToken: string; expiresAtMs: EpochMs } | undefined {
+    const sealed = readSealedTokens(db, athleteId);
+    if (sealed === undefined) return undefined;
+    try {
+      return {
+        accessToken: seal.open(sealed.accessTokenSealed, sealContext(athleteId, "access")),
+        refreshToken: seal.open(sealed.refreshTokenSealed, sealContext(athleteId, "refresh")),
+        expiresAtMs: sealed.expiresAtMs,
+      };
+    } catch (error) {
+      if (error instanceof BrokenSealError) return undefined;
+      throw error;
+    }
+  }
+
+  async function refresh(request: TokenRequest): Promise<TokenAnswer> {
+    const { athleteId, syncClass, parent, signal } = request;
+    if (strava === undefined) return { got: "trouble", error: "No Strava credentials are configured." };
+    const span = tracer.startSpan("strava.refresh_token", {
+      parent,
+      kind: "client",
+      attributes: { "broomwagon.athlete.id": athleteId },
+    });
+    try {
+      // Twice: the first refusal may be of a token that somebody else has just replaced, or a fault of Strava's.
+      for (let tries = 0; tries < 2; tries++) {
+        const tokens = read(athleteId);
+        if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
+        const reply = await strava.refreshToken(tokens.refreshToken, signal);
+        const hold = governor.note({ athleteId, phase: "token", syncClass }, reply);
+        if (reply.ok) {
+          await commits.soon(() => store(athleteId, reply.value));
+          return { got: "token", accessToken: reply.value.accessToken };
+        }
+        span.fail(reply.fault.message);
+        if (hold !== undefined) return { got: "hold", hold };
+        if (reply.fault.kind === "aborted") return { got: "called_off" };
+        if (reply.fault.scope !== "athlete") return { got: "trouble", error: reply.fault.message };
+      }
+      return {
+        got: "reconnect",
+        reason: "Strava refused the refresh token twice: the athlete revoked the access, or a rotated token was lost.",
+      };
+    } finally {
+      span.end();
+    }
+  }
+
+  return {
+    store,
+    async accessToken(request) {
+      const tokens = read(request.athleteId);
+      if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
+      const isFresh = tokens.expiresAtMs - clock.nowMs() > REFRESH_WITHIN_MS;
+      if (request.rejected === undefined ? isFresh : request.rejected !== tokens.accessToken) {
+        return { got: "token", accessToken: tokens.accessToken };
+      }
+      const running = refreshes.get(request.athleteId);
+      if (running !== undefined) return running;
+      const started = refresh(request).finally(() => refreshes.delete(request.athleteId));
+      refreshes.set(request.athleteId, started);
+      return started;
+    },
+  };
+}

@@ -1,0 +1,166 @@
+import { seededDice } from "../../src/core/dice.ts";
+import { type AthleteId, athleteId, type Clock, epochMs, type Fetch, HOUR_MS, MINUTE_MS, type SyncId } from "../../src/core/units.ts";
+import { upsertAthlete } from "../../src/db/athletes.ts";
+import { type Commits, createCommits } from "../../src/db/group-commit.ts";
+import { migrate, migrationsFolder } from "../../src/db/migrate.ts";
+import { type Db, openMemoryDatabase } from "../../src/db/open.ts";
+import { createSeal } from "../../src/db/seal.ts";
+import { createMonitor, type HealthRules, type Monitor } from "../../src/health/monitor.ts";
+import { recoverLeftBatches } from "../../src/health/recover.ts";
+import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
+import { createStravaClient } from "../../src/strava/client.ts";
+import type { SyncContext, SyncRules } from "../../src/sync/context.ts";
+import { createGovernor } from "../../src/sync/governor.ts";
+import { createProcessor, type Processor } from "../../src/sync/processor.ts";
+import { startSync } from "../../src/sync/start-sync.ts";
+import { createTokenKeeper } from "../../src/sync/tokens.ts";
+import { createLog } from "../../src/telemetry/log.ts";
+import { createIdTracer, type Tracer } from "../../src/telemetry/tracing.ts";
+import { FakeClock } from "./fake-clock.ts";
+
+/** 2025-11-17 00:00:05 UTC: the start of a day of quota. */
+export const START_MS = Date.UTC(2025, 10, 17, 0, 0, 5);
+
+export type TestEngine = {
+  readonly clock: FakeClock;
+  readonly db: Db;
+  readonly sandbox: Sandbox;
+  readonly context: SyncContext;
+  readonly commits: Commits;
+  readonly processor: Processor;
+  readonly monitor: Monitor;
+  readonly lines: string[];
+  /** Starts a sync of the sandbox's n-th athlete (0 first). */
+  start(n?: number, options?: { mode?: "full" | "incremental"; restart?: boolean }): SyncId;
+  athlete(n?: number): AthleteId;
+  /** Kills the process as far as memory goes: a new one on the same database, not yet started. */
+  rebooted(): TestEngine;
+};
+
+export type TestEngineOptions = {
+  readonly sandbox?: Partial<SandboxOptions>;
+  readonly rules?: Partial<SyncRules>;
+  readonly health?: Partial<HealthRules>;
+  readonly requestsInFlight?: number;
+  readonly reserve?: number;
+  readonly headroom?: number;
+  readonly timeoutMs?: number;
+  readonly tracer?: Tracer;
+  readonly fetch?: (sandbox: Sandbox) => Fetch;
+  readonly db?: Db;
+};
+
+/** The real engine on a real database, against the sandbox, on a clock that the test moves. Every athlete is imported. */
+export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
+  const clock = new FakeClock(START_MS);
+  const sandbox = createSandbox({
+    clock,
+    seed: 7,
+    club: { athletes: 1, activitiesEach: 60, racesEach: 20 },
+    ...options.sandbox,
+  });
+  const db = options.db ?? openMemoryDatabase();
+  migrate(db, { folder: migrationsFolder(), nowMs: clock.nowMs(), programVersion: "test" });
+  const engine = boot(options, { clock, sandbox, db, boots: 0 });
+  engine.commits.now(() => {
+    for (const { stravaId, firstName, lastName, scope, accessToken, refreshToken, expiresAtSeconds } of sandbox.athletes()) {
+      const { row } = upsertAthlete(db, { stravaId, firstName, lastName, scope, nowMs: clock.nowMs() });
+      engine.context.tokens.store(row.id, { accessToken, refreshToken, expiresAtMs: epochMs(expiresAtSeconds * 1000), scope });
+    }
+  });
+  return engine;
+}
+
+type World = { clock: FakeClock; sandbox: Sandbox; db: Db; boots: number };
+
+function boot(options: TestEngineOptions, world: World): TestEngine {
+  const { sandbox, db, boots } = world;
+  const clock: FakeClock = world.clock;
+  const mortal = mortalClock(clock);
+  const dice = seededDice(42 + boots);
+  const lines: string[] = [];
+  const tracer = options.tracer ?? createIdTracer(dice);
+  const log = createLog({ write: (line) => lines.push(line), clock, level: "info", format: "json" });
+  const fetch = options.fetch?.(sandbox) ?? sandbox.fetch;
+  const strava = createStravaClient({
+    fetch: (request) => (mortal.isDead() ? new Promise(() => {}) : fetch(request)),
+    clock: mortal.clock,
+    apiUrl: "https://strava.test/api/v3",
+    oauthUrl: "https://strava.test/oauth",
+    clientId: "12345",
+    clientSecret: "sandbox-secret",
+    timeoutMs: options.timeoutMs ?? 30_000,
+  });
+  const commits: Commits = createCommits({ db, clock: mortal.clock, beforeCommit: () => governor.persist() });
+  const governor = createGovernor({
+    db,
+    clock: mortal.clock,
+    dice,
+    rules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
+    requestsInFlight: options.requestsInFlight ?? 8,
+    scheduleCommit: () => void commits.soon(() => {}),
+  });
+  const seal = createSeal({ key: new Uint8Array(32).fill(7), randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)) });
+  const tokens = createTokenKeeper({ db, commits, clock: mortal.clock, seal, strava, governor, tracer });
+  const rules: SyncRules = {
+    enrichmentBatchSize: 15,
+    concurrency: 4,
+    maxAttempts: 5,
+    leaseMs: MINUTE_MS,
+    rescanMs: 30 * 24 * HOUR_MS,
+    virtualRuns: false,
+    ...options.rules,
+  };
+  const context: SyncContext = { db, commits, clock: mortal.clock, dice, log, tracer, strava, governor, tokens, rules, owner: `boot-${boots}` };
+  const processor = createProcessor(context);
+  const monitor = createMonitor(context, processor, {
+    stallAfterDiscoveryMs: 10 * MINUTE_MS,
+    stallAfterEnrichmentMs: 10 * MINUTE_MS,
+    maxRemedies: 5,
+    healing: "automatic",
+    periodMs: MINUTE_MS,
+    ...options.health,
+  });
+  const athlete = (n = 0) => athleteId(n + 1);
+  return {
+    clock,
+    db,
+    sandbox,
+    context,
+    commits,
+    processor,
+    monitor,
+    lines,
+    athlete,
+    start(n = 0, start = {}) {
+      const started = startSync(context, { athleteId: athlete(n), syncClass: "manual", ...start }, () => processor.wake());
+      if (started.outcome !== "started") throw new Error(`The sync did not start: ${started.outcome}`);
+      return started.syncId;
+    },
+    rebooted() {
+      mortal.kill();
+      const next = boot(options, { clock, sandbox, db, boots: boots + 1 });
+      recoverLeftBatches(next.context);
+      next.processor.wake();
+      return next;
+    },
+  };
+}
+
+/** A clock whose timers never fire again once the process is dead: its promises stay unsettled, as after SIGKILL. */
+function mortalClock(clock: Clock): { clock: Clock; kill: () => void; isDead: () => boolean } {
+  let isDead = false;
+  return {
+    clock: {
+      nowMs: () => clock.nowMs(),
+      after: (delayMs, work) =>
+        clock.after(delayMs, () => {
+          if (!isDead) work();
+        }),
+    },
+    kill: () => {
+      isDead = true;
+    },
+    isDead: () => isDead,
+  };
+}
