@@ -27,30 +27,51 @@ const IMPOSSIBLE_LEASES_AHEAD = 2;
  */
 export function diagnose(snapshot: SyncSnapshot, rules: DiagnosisRules): readonly Finding[] {
   return [
-    ...snapshot.liveBatches.flatMap((batch) => diagnoseLease(snapshot, batch, rules)),
-    ...snapshot.liveBatches.flatMap((batch) => diagnoseStray(snapshot, batch, rules)),
-    ...snapshot.liveBatches.flatMap((batch) => diagnoseWait(snapshot, batch, rules)),
+    ...gather(snapshot, (batch) => diagnoseLease(batch, rules), rememberLeases),
+    ...gather(snapshot, (batch) => diagnoseStray(snapshot, batch, rules), rememberStrays),
+    ...gather(snapshot, (batch) => diagnoseWait(batch, rules), rememberWaits),
     ...diagnosePlan(snapshot, rules),
     ...snapshot.liveBatches.flatMap((batch) => diagnoseProgress(snapshot, batch, rules)),
     ...diagnoseQueue(snapshot, rules),
   ];
 }
 
-function diagnoseLease(snapshot: SyncSnapshot, batch: LiveBatch, rules: DiagnosisRules): Finding[] {
-  if (batch.status !== "processing") return [];
+/** What is wrong with one batch. */
+type Trouble = Pick<Finding, "kind" | "beganAtMs" | "evidence" | "message" | "whyNotWaiting">;
+
+/** One finding a kind: what befell several batches of a sync alike is one trouble, with one remedy. */
+function gather(
+  snapshot: SyncSnapshot,
+  diagnoseBatch: (batch: LiveBatch) => Trouble | undefined,
+  remedyFor: (batches: readonly LiveBatch[]) => Remedy,
+): Finding[] {
+  const byKind = new Map<FindingKind, { trouble: Trouble; batches: LiveBatch[] }>();
+  for (const batch of snapshot.liveBatches) {
+    const trouble = diagnoseBatch(batch);
+    if (trouble === undefined) continue;
+    const known = byKind.get(trouble.kind);
+    if (known === undefined) byKind.set(trouble.kind, { trouble, batches: [batch] });
+    else known.batches.push(batch);
+  }
+  return [...byKind.values()].map(({ trouble, batches }) => ({
+    ...of(snapshot, batches[0]?.id ?? null),
+    ...trouble,
+    evidence: { ...trouble.evidence, batches: batches.length },
+    message: batches.length === 1 ? trouble.message : `${trouble.message} So it is with ${batches.length} batches.`,
+    remedy: remedyFor(batches),
+  }));
+}
+
+function diagnoseLease(batch: LiveBatch, rules: DiagnosisRules): Trouble | undefined {
+  if (batch.status !== "processing") return undefined;
   const { leaseToken, leaseExpiresAtMs, attempts } = batch;
-  const remedy: Remedy = { do: "sweep_lease", batchId: batch.id, leaseToken, attempts };
-  const found = (kind: FindingKind, message: string, evidence: Evidence, beganAtMs: EpochMs): Finding[] => [
-    {
-      ...of(snapshot, batch.id),
-      kind,
-      beganAtMs,
-      evidence: { ...evidence, attempts, lease_ms: rules.leaseMs },
-      message,
-      whyNotWaiting: "A batch that is processing must have a worker, and this one has shown no sign of life.",
-      remedy,
-    },
-  ];
+  const found = (kind: FindingKind, message: string, evidence: Evidence, beganAtMs: EpochMs): Trouble => ({
+    kind,
+    beganAtMs,
+    evidence: { ...evidence, attempts, lease_ms: rules.leaseMs },
+    message,
+    whyNotWaiting: "A batch that is processing must have a worker, and this one has shown no sign of life.",
+  });
   if (leaseToken === null || leaseExpiresAtMs === null) {
     return found(
       "impossible_lease",
@@ -60,7 +81,7 @@ function diagnoseLease(snapshot: SyncSnapshot, batch: LiveBatch, rules: Diagnosi
     );
   }
   // A clock that jumped makes good leases look expired or far away: verdicts wait for the next heartbeat.
-  if (!ageProves(rules)) return [];
+  if (!ageProves(rules)) return undefined;
   const aheadMs = leaseExpiresAtMs - rules.nowMs;
   if (aheadMs > IMPOSSIBLE_LEASES_AHEAD * rules.leaseMs) {
     return found(
@@ -70,71 +91,78 @@ function diagnoseLease(snapshot: SyncSnapshot, batch: LiveBatch, rules: Diagnosi
       rules.nowMs,
     );
   }
-  if (aheadMs <= 0) {
-    return found(
-      "orphaned_batch",
-      `The lease of batch ${batch.number} expired ${seconds(-aheadMs)} ago, and nobody renewed it.`,
-      { lease_expires_at_ms: leaseExpiresAtMs, expired_for_ms: -aheadMs, heartbeat_at_ms: batch.heartbeatAtMs },
-      leaseExpiresAtMs,
-    );
-  }
-  return [];
+  if (aheadMs > 0) return undefined;
+  return found(
+    "orphaned_batch",
+    `The lease of batch ${batch.number} expired ${seconds(-aheadMs)} ago, and nobody renewed it.`,
+    { lease_expires_at_ms: leaseExpiresAtMs, expired_for_ms: -aheadMs, heartbeat_at_ms: batch.heartbeatAtMs },
+    leaseExpiresAtMs,
+  );
 }
 
-function diagnoseStray(snapshot: SyncSnapshot, batch: LiveBatch, rules: DiagnosisRules): Finding[] {
-  if (batch.type === snapshot.plan.phase) return [];
-  return [
-    {
-      ...of(snapshot, batch.id),
-      kind: "stray_batch",
-      beganAtMs: rules.nowMs,
-      evidence: { batch_type: batch.type, phase: snapshot.plan.phase },
-      message: `Batch ${batch.number} is live as ${batch.type}, but the sync is in ${snapshot.plan.phase}.`,
-      whyNotWaiting: "No phase of this sync will ever need it.",
-      remedy: { do: "cancel_batch", batchId: batch.id },
-    },
-  ];
+function rememberLeases(batches: readonly LiveBatch[]): Remedy {
+  const seen = batches.map((batch) => ({
+    batchId: batch.id,
+    leaseToken: batch.status === "processing" ? batch.leaseToken : null,
+    attempts: batch.attempts,
+  }));
+  return { do: "sweep_leases", batches: seen };
 }
 
-function diagnoseWait(snapshot: SyncSnapshot, batch: LiveBatch, rules: DiagnosisRules): Finding[] {
-  if (batch.status !== "pending" || batch.runAfterMs <= rules.nowMs) return [];
+function diagnoseStray(snapshot: SyncSnapshot, batch: LiveBatch, rules: DiagnosisRules): Trouble | undefined {
+  if (batch.type === snapshot.plan.phase) return undefined;
+  return {
+    kind: "stray_batch",
+    beganAtMs: rules.nowMs,
+    evidence: { batch_type: batch.type, phase: snapshot.plan.phase },
+    message: `Batch ${batch.number} is live as ${batch.type}, but the sync is in ${snapshot.plan.phase}.`,
+    whyNotWaiting: "No phase of this sync will ever need it.",
+  };
+}
+
+function rememberStrays(batches: readonly LiveBatch[]): Remedy {
+  return { do: "cancel_batches", batches: batches.map((batch) => ({ batchId: batch.id })) };
+}
+
+function diagnoseWait(batch: LiveBatch, rules: DiagnosisRules): Trouble | undefined {
+  if (batch.status !== "pending" || batch.runAfterMs <= rules.nowMs) return undefined;
+  const { runAfterMs, waitReason, waitsUntilMs } = batch;
   const evidence = {
-    run_after_ms: batch.runAfterMs,
-    wait_reason: batch.waitReason,
-    waits_until_ms: batch.waitsUntilMs,
+    run_after_ms: runAfterMs,
+    wait_reason: waitReason,
+    waits_until_ms: waitsUntilMs,
     now_ms: rules.nowMs,
   };
-  const remedy: Remedy = { do: "make_due", batchId: batch.id, runAfterMs: batch.runAfterMs };
-  const aheadMs = batch.runAfterMs - rules.nowMs;
+  const aheadMs = runAfterMs - rules.nowMs;
   if (aheadMs > LONGEST_WAIT_MS) {
-    return [
-      {
-        ...of(snapshot, batch.id),
-        kind: "far_wait",
-        beganAtMs: rules.nowMs,
-        evidence,
-        message: `Batch ${batch.number} would wait ${seconds(aheadMs)}, longer than any quota window or backoff.`,
-        whyNotWaiting: "Nothing that Broomwagon waits for is that far away.",
-        remedy,
-      },
-    ];
-  }
-  const hasReason = batch.waitReason !== null && batch.waitsUntilMs !== null;
-  if (hasReason && (batch.waitsUntilMs ?? 0) > rules.nowMs) return [];
-  const why = hasReason
-    ? `what it waits for (${batch.waitReason}) passed ${seconds(rules.nowMs - (batch.waitsUntilMs ?? 0))} ago`
-    : "it has no reason to wait";
-  return [
-    {
-      ...of(snapshot, batch.id),
-      kind: "waiting_past_reset",
-      beganAtMs: batch.waitsUntilMs ?? rules.nowMs,
+    return {
+      kind: "far_wait",
+      beganAtMs: rules.nowMs,
       evidence,
-      message: `Batch ${batch.number} is set to wait ${seconds(aheadMs)} more, but ${why}.`,
-      whyNotWaiting: "The time that it waits for has passed, or nobody recorded one.",
-      remedy,
-    },
-  ];
+      message: `Batch ${batch.number} would wait ${seconds(aheadMs)}, longer than any quota window or backoff.`,
+      whyNotWaiting: "Nothing that Broomwagon waits for is that far away.",
+    };
+  }
+  if (waitReason !== null && waitsUntilMs !== null && waitsUntilMs > rules.nowMs) return undefined;
+  const why =
+    waitReason !== null && waitsUntilMs !== null
+      ? `what it waits for (${waitReason}) passed ${seconds(rules.nowMs - waitsUntilMs)} ago`
+      : "it has no reason to wait";
+  return {
+    kind: "waiting_past_reset",
+    beganAtMs: waitsUntilMs ?? rules.nowMs,
+    evidence,
+    message: `Batch ${batch.number} is set to wait ${seconds(aheadMs)} more, but ${why}.`,
+    whyNotWaiting: "The time that it waits for has passed, or nobody recorded one.",
+  };
+}
+
+function rememberWaits(batches: readonly LiveBatch[]): Remedy {
+  const seen = batches.map((batch) => ({
+    batchId: batch.id,
+    runAfterMs: batch.status === "pending" ? batch.runAfterMs : batch.createdAtMs,
+  }));
+  return { do: "make_due", batches: seen };
 }
 
 function diagnosePlan(snapshot: SyncSnapshot, rules: DiagnosisRules): Finding[] {

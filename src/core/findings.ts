@@ -25,11 +25,19 @@ export type FindingOutcome =
 /** What to do about it: a value, guarded by what the diagnosis saw. The healer acts, and never runs the work itself. */
 export type Remedy =
   | { do: "replan" } // create what the plan says is missing, or complete
-  | { do: "sweep_lease"; batchId: BatchId; leaseToken: LeaseToken | null; attempts: number }
+  | { do: "sweep_leases"; batches: readonly LeasedBatch[] }
   | { do: "abort_run"; batchId: BatchId; leaseToken: LeaseToken; attempts: number }
-  | { do: "make_due"; batchId: BatchId; runAfterMs: EpochMs }
-  | { do: "cancel_batch"; batchId: BatchId }
+  | { do: "make_due"; batches: readonly WaitingBatch[] }
+  | { do: "cancel_batches"; batches: readonly { readonly batchId: BatchId }[] }
   | { do: "wake_processor" };
+
+/** What was seen of a batch: the guard of its change. One trouble may have befallen several batches of a sync alike. */
+export type LeasedBatch = {
+  readonly batchId: BatchId;
+  readonly leaseToken: LeaseToken | null;
+  readonly attempts: number;
+};
+export type WaitingBatch = { readonly batchId: BatchId; readonly runAfterMs: EpochMs };
 
 export type Evidence = Readonly<Record<string, number | string | null>>;
 
@@ -53,17 +61,21 @@ export function remedyInWords(remedy: Remedy): string {
   switch (remedy.do) {
     case "replan":
       return "plan again: create what is missing, or complete the sync";
-    case "sweep_lease":
-      return `put batch ${remedy.batchId} back to pending, one attempt spent`;
+    case "sweep_leases":
+      return `put ${named(remedy.batches)} back to pending, one attempt spent each`;
     case "abort_run":
       return `abort the run of batch ${remedy.batchId} and release it, one attempt spent`;
     case "make_due":
-      return `make batch ${remedy.batchId} due`;
-    case "cancel_batch":
-      return `cancel batch ${remedy.batchId}`;
+      return `make ${named(remedy.batches)} due`;
+    case "cancel_batches":
+      return `cancel ${named(remedy.batches)}`;
     case "wake_processor":
       return "wake the batch processor";
     default:
       return remedy satisfies never;
   }
+}
+
+function named(batches: readonly { readonly batchId: BatchId }[]): string {
+  return batches.length === 1 ? `batch ${batches[0]?.batchId}` : `${batches.length} batches`;
 }

@@ -1,6 +1,6 @@
 import type { RateObservation } from "./rate-headers.ts";
 import type { SyncClass } from "./sync.ts";
-import { DAY_MS, type EpochMs, epochMs, HOUR_MS, QUARTER_MS, SECOND_MS } from "./units.ts";
+import { DAY_MS, type EpochMs, epochMs, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "./units.ts";
 
 /**
  * Strava's request budgets: all requests, and those that read. Each has a window of a quarter of an hour and one of a
@@ -23,6 +23,11 @@ const DEFAULT_LIMITS = { overall: { quarter: 200, day: 2000 }, read: { quarter: 
  * A wait ends at most 5 s past the reset.
  */
 export const RESET_SLACK_MS = 2 * SECOND_MS;
+/**
+ * A window that begins within so long is just early: an answer from before the reset came late, or the two clocks differ
+ * a little. Longer than any request takes.
+ */
+const CLOCK_DOUBT_MS = 5 * MINUTE_MS;
 /** The reserve shrinks to nothing over the last hours of the day: what nobody used by then would be lost. */
 const RESERVE_SHRINKS_OVER_MS = 2 * HOUR_MS;
 
@@ -56,16 +61,22 @@ export function mapQuota(use: (budget: QuotaBudget, window: QuotaWindow) => Wind
   };
 }
 
-/** Empties the windows that have ended. The same object where none has. */
+/**
+ * Empties the windows that have ended. A window that is far from having begun was made while our clock was ahead: it
+ * becomes the one that runs now, with what was counted, or no answer would be believed until its time comes. The same
+ * object where nothing changes.
+ */
 export function rollQuota(quota: Quota, stravaMs: EpochMs): Quota {
-  const hasEnded = (window: QuotaWindow) =>
-    QUOTA_BUDGETS.some((budget) => quota[budget][window].startsAtMs < windowStartMs(window, stravaMs));
-  if (!hasEnded("quarter") && !hasEnded("day")) return quota;
-  return mapQuota((budget, window) => {
-    const use = quota[budget][window];
+  const roll = (use: WindowUse, window: QuotaWindow): WindowUse => {
     const startsAtMs = windowStartMs(window, stravaMs);
-    return use.startsAtMs < startsAtMs ? { startsAtMs, limit: use.limit, used: 0 } : use;
-  });
+    if (use.startsAtMs < startsAtMs) return { startsAtMs, limit: use.limit, used: 0 };
+    return use.startsAtMs > stravaMs + CLOCK_DOUBT_MS ? { ...use, startsAtMs } : use;
+  };
+  const rolled = mapQuota((budget, window) => roll(quota[budget][window], window));
+  const isSame = QUOTA_BUDGETS.every((budget) =>
+    QUOTA_WINDOWS.every((window) => rolled[budget][window] === quota[budget][window]),
+  );
+  return isSame ? quota : rolled;
 }
 
 /** One more request that Strava counted, for an answer that did not say how many there were. */

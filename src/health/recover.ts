@@ -62,7 +62,10 @@ function recordFinding(context: SyncContext, sync: SyncRow, batch: BatchRow, dea
     evidence: { deaths_in_a_row: deaths, attempts: batch.attempts, heartbeat_at_ms: batch.heartbeatAtMs },
     message: `Batch ${batch.number} was processing when the former process ended; it is due again, and no attempt is spent.`,
     whyNotWaiting: "Its worker died with the process.",
-    remedy: { do: "sweep_lease", batchId: batch.id, leaseToken: batch.leaseToken, attempts: batch.attempts },
+    remedy: {
+      do: "sweep_leases",
+      batches: [{ batchId: batch.id, leaseToken: batch.leaseToken, attempts: batch.attempts }],
+    },
   };
   for (const open of readOpenFindingsOfSync(db, sync.id)) {
     if (open.kind === finding.kind && open.batchId === batch.id) settle(context, open, "superseded");

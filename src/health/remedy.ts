@@ -1,6 +1,6 @@
 import { afterLostLease } from "../core/batch.ts";
-import type { Remedy } from "../core/findings.ts";
-import type { BatchId, LeaseToken, SyncId } from "../core/units.ts";
+import type { LeasedBatch, Remedy } from "../core/findings.ts";
+import type { SyncId } from "../core/units.ts";
 import { cancelBatch, makeDue, readBatch, sweepBatch } from "../db/batches.ts";
 import { addToCounter } from "../db/counters.ts";
 import type { SyncContext } from "../sync/context.ts";
@@ -23,8 +23,8 @@ function change(context: SyncContext, processor: Processor, syncId: SyncId, reme
   switch (remedy.do) {
     case "replan":
       return reconcile(context, syncId).length > 0;
-    case "sweep_lease":
-      return takeBack(context, syncId, remedy, "Its lease was lost.");
+    case "sweep_leases":
+      return anyOf(remedy.batches, (seen) => takeBack(context, syncId, seen, "Its lease was lost."));
     case "abort_run": {
       const { batchId, leaseToken } = remedy;
       const isTaken = takeBack(context, syncId, remedy, "Its run was aborted: no progress past the threshold.");
@@ -32,9 +32,9 @@ function change(context: SyncContext, processor: Processor, syncId: SyncId, reme
       return isTaken;
     }
     case "make_due":
-      return makeDue(db, remedy, clock.nowMs());
-    case "cancel_batch": {
-      const isCancelled = cancelBatch(db, remedy.batchId, clock.nowMs());
+      return anyOf(remedy.batches, (seen) => makeDue(db, seen, clock.nowMs()));
+    case "cancel_batches": {
+      const isCancelled = anyOf(remedy.batches, ({ batchId }) => cancelBatch(db, batchId, clock.nowMs()));
       if (isCancelled) reconcile(context, syncId);
       return isCancelled;
     }
@@ -45,13 +45,13 @@ function change(context: SyncContext, processor: Processor, syncId: SyncId, reme
   }
 }
 
+/** Does it to each; true when any changed. */
+function anyOf<T>(batches: readonly T[], change: (batch: T) => boolean): boolean {
+  return batches.map(change).includes(true);
+}
+
 /** Back to pending, one attempt spent; past the last one it has failed, and the plan decides what replaces it. */
-function takeBack(
-  context: SyncContext,
-  syncId: SyncId,
-  seen: { batchId: BatchId; leaseToken: LeaseToken | null; attempts: number },
-  why: string,
-): boolean {
+function takeBack(context: SyncContext, syncId: SyncId, seen: LeasedBatch, why: string): boolean {
   const { db, clock, rules } = context;
   const after = afterLostLease(seen.attempts, rules.maxAttempts);
   const error = readBatch(db, seen.batchId)?.error ?? why;

@@ -1,5 +1,14 @@
 import { seededDice } from "../../src/core/dice.ts";
-import { type AthleteId, athleteId, type Clock, epochMs, type Fetch, HOUR_MS, MINUTE_MS, type SyncId } from "../../src/core/units.ts";
+import {
+  type AthleteId,
+  athleteId,
+  type Clock,
+  epochMs,
+  type Fetch,
+  HOUR_MS,
+  MINUTE_MS,
+  type SyncId,
+} from "../../src/core/units.ts";
 import { upsertAthlete } from "../../src/db/athletes.ts";
 import { type Commits, createCommits } from "../../src/db/group-commit.ts";
 import { migrate, migrationsFolder } from "../../src/db/migrate.ts";
@@ -63,9 +72,22 @@ export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
   migrate(db, { folder: migrationsFolder(), nowMs: clock.nowMs(), programVersion: "test" });
   const engine = boot(options, { clock, sandbox, db, boots: 0 });
   engine.commits.now(() => {
-    for (const { stravaId, firstName, lastName, scope, accessToken, refreshToken, expiresAtSeconds } of sandbox.athletes()) {
+    for (const {
+      stravaId,
+      firstName,
+      lastName,
+      scope,
+      accessToken,
+      refreshToken,
+      expiresAtSeconds,
+    } of sandbox.athletes()) {
       const { row } = upsertAthlete(db, { stravaId, firstName, lastName, scope, nowMs: clock.nowMs() });
-      engine.context.tokens.store(row.id, { accessToken, refreshToken, expiresAtMs: epochMs(expiresAtSeconds * 1000), scope });
+      engine.context.tokens.store(row.id, {
+        accessToken,
+        refreshToken,
+        expiresAtMs: epochMs(expiresAtSeconds * 1000),
+        scope,
+      });
     }
   });
   return engine;
@@ -100,7 +122,10 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     requestsInFlight: options.requestsInFlight ?? 8,
     scheduleCommit: () => void commits.soon(() => {}),
   });
-  const seal = createSeal({ key: new Uint8Array(32).fill(7), randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)) });
+  const seal = createSeal({
+    key: new Uint8Array(32).fill(7),
+    randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)),
+  });
   const tokens = createTokenKeeper({ db, commits, clock: mortal.clock, seal, strava, governor, tracer });
   const rules: SyncRules = {
     enrichmentBatchSize: 15,
@@ -111,7 +136,19 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     virtualRuns: false,
     ...options.rules,
   };
-  const context: SyncContext = { db, commits, clock: mortal.clock, dice, log, tracer, strava, governor, tokens, rules, owner: `boot-${boots}` };
+  const context: SyncContext = {
+    db,
+    commits,
+    clock: mortal.clock,
+    dice,
+    log,
+    tracer,
+    strava,
+    governor,
+    tokens,
+    rules,
+    owner: `boot-${boots}`,
+  };
   const processor = createProcessor(context);
   const monitor = createMonitor(context, processor, {
     stallAfterDiscoveryMs: 10 * MINUTE_MS,
@@ -133,7 +170,9 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     lines,
     athlete,
     start(n = 0, start = {}) {
-      const started = startSync(context, { athleteId: athlete(n), syncClass: "manual", ...start }, () => processor.wake());
+      const started = startSync(context, { athleteId: athlete(n), syncClass: "manual", ...start }, () =>
+        processor.wake(),
+      );
       if (started.outcome !== "started") throw new Error(`The sync did not start: ${started.outcome}`);
       return started.syncId;
     },
