@@ -2,6 +2,7 @@
 export type StartErrorCode =
   | "data_dir_unwritable" // the data directory cannot be made, or nothing can be written in it
   | "second_daemon" // another live process holds the data directory
+  | "port_taken" // another process has the port, or it may not be used
   | "database_missing" // a command that needs the database found none
   | "database_corrupt" // the file is damaged
   | "database_foreign" // the file is something else: no SQLite database, or not one of ours

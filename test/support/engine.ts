@@ -10,7 +10,7 @@ import {
   type SyncId,
 } from "../../src/core/units.ts";
 import { upsertAthlete } from "../../src/db/athletes.ts";
-import { type Commits, createCommits } from "../../src/db/group-commit.ts";
+import type { Commits } from "../../src/db/group-commit.ts";
 import { migrate, migrationsFolder } from "../../src/db/migrate.ts";
 import { type Db, openMemoryDatabase } from "../../src/db/open.ts";
 import { createSeal } from "../../src/db/seal.ts";
@@ -18,11 +18,10 @@ import { createMonitor, type HealthRules, type Monitor } from "../../src/health/
 import { recoverLeftBatches } from "../../src/health/recover.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
 import { createStravaClient } from "../../src/strava/client.ts";
+import { assembleSync } from "../../src/sync/assemble.ts";
 import type { SyncContext, SyncRules } from "../../src/sync/context.ts";
-import { createGovernor } from "../../src/sync/governor.ts";
 import { createProcessor, type Processor } from "../../src/sync/processor.ts";
 import { startSync } from "../../src/sync/start-sync.ts";
-import { createTokenKeeper } from "../../src/sync/tokens.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 import { createIdTracer, type Tracer } from "../../src/telemetry/tracing.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -113,20 +112,6 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     clientSecret: "sandbox-secret",
     timeoutMs: options.timeoutMs ?? 30_000,
   });
-  const commits: Commits = createCommits({ db, clock: mortal.clock, beforeCommit: () => governor.persist() });
-  const governor = createGovernor({
-    db,
-    clock: mortal.clock,
-    dice,
-    rules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
-    requestsInFlight: options.requestsInFlight ?? 8,
-    scheduleCommit: () => void commits.soon(() => {}),
-  });
-  const seal = createSeal({
-    key: new Uint8Array(32).fill(7),
-    randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)),
-  });
-  const tokens = createTokenKeeper({ db, commits, clock: mortal.clock, seal, strava, governor, tracer });
   const rules: SyncRules = {
     enrichmentBatchSize: 15,
     concurrency: 4,
@@ -136,19 +121,22 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     virtualRuns: false,
     ...options.rules,
   };
-  const context: SyncContext = {
+  const context = assembleSync({
     db,
-    commits,
     clock: mortal.clock,
     dice,
     log,
     tracer,
     strava,
-    governor,
-    tokens,
+    seal: createSeal({
+      key: new Uint8Array(32).fill(7),
+      randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)),
+    }),
     rules,
+    quotaRules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
+    requestsInFlight: options.requestsInFlight ?? 8,
     owner: `boot-${boots}`,
-  };
+  });
   const processor = createProcessor(context);
   const monitor = createMonitor(context, processor, {
     stallAfterDiscoveryMs: 10 * MINUTE_MS,
@@ -164,7 +152,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     db,
     sandbox,
     context,
-    commits,
+    commits: context.commits,
     processor,
     monitor,
     lines,

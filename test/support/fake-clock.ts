@@ -15,7 +15,7 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, work: () => void): () => void {
-    const timer = { dueMs: this.#nowMs + Math.max(0, delayMs), sequence: this.#sequence++, work };
+    const timer = { dueMs: this.#nowMs + Math.ceil(Math.max(0, delayMs)), sequence: this.#sequence++, work };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);

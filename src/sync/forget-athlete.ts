@@ -1,0 +1,33 @@
+import type { AthleteId } from "../core/units.ts";
+import { eraseAthlete } from "../db/athletes.ts";
+import { eraseFindingsOf } from "../db/findings.ts";
+import { insertRevocation } from "../db/revocations.ts";
+import { readSealedTokens } from "../db/strava-tokens.ts";
+import { readSyncInProgress } from "../db/syncs.ts";
+import { abortRunsAfterCommit } from "./abort-runs.ts";
+import type { SyncContext } from "./context.ts";
+import type { Processor } from "./processor.ts";
+import { sealContext } from "./tokens.ts";
+
+/**
+ * Erases an athlete at once: races, syncs, logs, findings and tokens. All that outlives it is the sealed refresh token,
+ * until Strava confirms that the grant is revoked; both in one transaction, so that no grant is ever forgotten.
+ * @returns false when there is no such athlete.
+ */
+export function forgetAthlete(context: SyncContext, processor: Processor, athleteId: AthleteId): boolean {
+  const { db, commits, clock, log } = context;
+  return commits.now(() => {
+    const running = readSyncInProgress(db, athleteId);
+    if (running !== undefined) abortRunsAfterCommit(context, processor, running.id);
+    const tokens = readSealedTokens(db, athleteId);
+    if (!eraseAthlete(db, athleteId)) return false;
+    eraseFindingsOf(db, athleteId);
+    if (tokens !== undefined) {
+      const { keyId, refreshTokenSealed } = tokens;
+      const context = sealContext(athleteId, "refresh");
+      insertRevocation(db, { keyId, sealContext: context, tokenSealed: refreshTokenSealed, nowMs: clock.nowMs() });
+    }
+    commits.afterCommit(() => log.info("athlete.erased", "An athlete was erased.", { athlete_id: athleteId }));
+    return true;
+  });
+}

@@ -1,0 +1,40 @@
+import { plusMs } from "../core/units.ts";
+import { statement } from "../db/statement.ts";
+import type { SyncContext } from "./context.ts";
+
+/** A transaction deletes at most so many rows of each table: the daemon works on in between. */
+const ROWS_A_STEP = 200;
+
+/** Their batches, log lines and listed ids go with them. */
+const pruneSyncs = statement<unknown, [number, number]>(
+  `DELETE FROM syncs WHERE id IN (
+     SELECT id FROM syncs WHERE status <> 'in_progress' AND completed_at_ms < ?1 ORDER BY completed_at_ms LIMIT ?2)`,
+);
+const pruneFindings = statement<unknown, [number, number]>(
+  `DELETE FROM findings WHERE id IN (
+     SELECT id FROM findings WHERE settled_at_ms IS NOT NULL AND settled_at_ms < ?1 ORDER BY settled_at_ms LIMIT ?2)`,
+);
+const pruneLedger = statement<unknown, [number, number]>(
+  "DELETE FROM quota_usage WHERE rowid IN (SELECT rowid FROM quota_usage WHERE day_start_ms < ?1 LIMIT ?2)",
+);
+
+/**
+ * Deletes history older than the retention: ended syncs with their batches and logs, settled findings, the ledger's old
+ * days. Counters stay: they are what history was counted for.
+ * @returns rows deleted (of these tables themselves).
+ */
+export async function pruneHistory(context: SyncContext, retentionMs: number): Promise<number> {
+  const { db, clock, commits } = context;
+  const beforeMs = plusMs(clock.nowMs(), -retentionMs);
+  let deleted = 0;
+  for (const prune of [pruneSyncs, pruneFindings, pruneLedger]) {
+    let step: number;
+    do {
+      step = await commits.soon(() => prune(db).run(beforeMs, ROWS_A_STEP).changes);
+      deleted += step;
+    } while (step > 0);
+  }
+  if (deleted > 0)
+    context.log.info("history.pruned", `${deleted} rows of history older than the retention were deleted.`);
+  return deleted;
+}
