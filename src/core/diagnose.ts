@@ -12,6 +12,8 @@ export type DiagnosisRules = {
   readonly enrichmentBatchSize: number;
   /** What holds back requests of this sync's class now. */
   readonly hold: Hold | undefined;
+  /** False while the whole daemon is paused: then nobody claims, on purpose. */
+  readonly isClaiming: boolean;
   /** When the processor last claimed a batch, or started. */
   readonly lastClaimAtMs: EpochMs;
   /** Until then, age proves nothing: the daemon has just started, slept, or its clock has jumped. */
@@ -260,7 +262,7 @@ function diagnoseProgress(snapshot: SyncSnapshot, batch: LiveBatch, rules: Diagn
 }
 
 function diagnoseQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): Finding[] {
-  if (snapshot.isPaused || rules.hold !== undefined || !ageProves(rules)) return [];
+  if (snapshot.isPaused || !rules.isClaiming || rules.hold !== undefined || !ageProves(rules)) return [];
   if (snapshot.liveBatches.some((batch) => batch.status === "processing")) return [];
   const oldest = snapshot.liveBatches.find((batch) => batch.status === "pending" && batch.runAfterMs <= rules.nowMs);
   if (oldest === undefined || oldest.status !== "pending") return [];

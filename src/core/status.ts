@@ -34,6 +34,10 @@ export function describeState(
     };
   }
   if (snapshot.liveBatches.some((batch) => batch.status === "processing")) return { state: "processing" };
+  if (!rules.isClaiming) {
+    const detail = "The whole daemon is paused; it goes on when somebody resumes it.";
+    return { state: "waiting", waiting: { reason: "paused", resumesAtMs: null, detail } };
+  }
   return { state: "waiting", waiting: describeWait(snapshot, rules) };
 }
 

@@ -31,6 +31,11 @@ export function readAdminTokens(db: Db, afterId: number, limit: number): readonl
     .all();
 }
 
+/** A token let somebody in. */
+export function noteTokenUsed(db: Db, id: number, nowMs: EpochMs): void {
+  db.update(adminTokens).set({ lastUsedAtMs: nowMs }).where(eq(adminTokens.id, id)).run();
+}
+
 /** Revokes a token; false when there was none. */
 export function deleteAdminToken(db: Db, id: number): boolean {
   return db.delete(adminTokens).where(eq(adminTokens.id, id)).returning({ id: adminTokens.id }).all().length > 0;

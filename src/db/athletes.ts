@@ -1,7 +1,9 @@
-import { asc, eq, gt } from "drizzle-orm";
+import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
 import type { AthleteId, EpochMs } from "../core/units.ts";
+import { containing } from "./like.ts";
 import type { Db } from "./open.ts";
 import { type AthleteRow, type AthleteStatus, athletes } from "./schema.ts";
+import { oncePerDb } from "./statement.ts";
 
 /** Adds an athlete, or connects one that is known: by Strava's id. `isNew` tells which. */
 export function upsertAthlete(
@@ -22,8 +24,16 @@ export function upsertAthlete(
 
 /** One athlete; undefined when there is none of that id. */
 export function readAthlete(db: Db, id: AthleteId): AthleteRow | undefined {
-  return db.select().from(athletes).where(eq(athletes.id, id)).get();
+  return readAthleteById(db).get({ id });
 }
+
+const readAthleteById = oncePerDb((db) =>
+  db
+    .select()
+    .from(athletes)
+    .where(eq(athletes.id, sql.placeholder("id")))
+    .prepare(),
+);
 
 /** A page of athletes by id, after `afterId`; at most `limit`. */
 export function readAthletes(db: Db, afterId: number, limit: number): readonly AthleteRow[] {
@@ -35,6 +45,30 @@ export function readAthletes(db: Db, afterId: number, limit: number): readonly A
     .limit(limit)
     .all();
 }
+
+export type AthleteFilter = {
+  readonly status?: AthleteStatus | undefined;
+  /** In the athlete's name, or Strava's id of the athlete. */
+  readonly q?: string | undefined;
+};
+
+/** A page of athletes that match, by id, after `afterId`. */
+export function findAthletes(db: Db, filter: AthleteFilter, afterId: number, limit: number): readonly AthleteRow[] {
+  const conditions: SQL[] = [gt(athletes.id, afterId as AthleteId)];
+  if (filter.status !== undefined) conditions.push(eq(athletes.status, filter.status));
+  if (filter.q !== undefined) conditions.push(matchesAthlete(filter.q));
+  return db
+    .select()
+    .from(athletes)
+    .where(and(...conditions))
+    .orderBy(asc(athletes.id))
+    .limit(limit)
+    .all();
+}
+
+/** For a query of `athletes`: those whose name holds `q`, or whose id at Strava it is. */
+export const matchesAthlete = (q: string): SQL =>
+  sql`(${athletes.firstName} || ' ' || ${athletes.lastName} LIKE ${containing(q)} ESCAPE '\\' OR ${athletes.stravaId} = ${q})`;
 
 /** Sets an athlete's status, with the reason in plain words (null: nothing is wrong). */
 export function setAthleteStatus(db: Db, id: AthleteId, status: AthleteStatus, reason: string | null): void {

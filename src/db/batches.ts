@@ -1,5 +1,5 @@
-import { and, desc, eq, sql } from "drizzle-orm";
-import type { AfterRun, BatchType } from "../core/batch.ts";
+import { and, desc, eq, gt, type SQL, sql } from "drizzle-orm";
+import type { AfterRun, BatchStatus, BatchType } from "../core/batch.ts";
 import type { SyncClass } from "../core/sync.ts";
 import type { AthleteId, BatchId, EpochMs, LeaseToken, SyncId } from "../core/units.ts";
 import type { Db } from "./open.ts";
@@ -26,17 +26,19 @@ export type DueBatch = {
 
 /**
  * Served by `syncs_serving_order` (who is next) and `batches_live` (what of theirs is due): no sort, and it stops at the
- * first that fits. At most one batch of an athlete at a time.
+ * first that fits. At most one batch of an athlete at a time. SQLite uses a partial index only where its condition is
+ * written out: `status = 'pending'` alone does not tell it that the batch is live.
  */
 export const NEXT_DUE_SQL = `
   SELECT b.id, b.sync_id AS syncId, s.athlete_id AS athleteId, b.number, b.type, b.attempts, b.runs, b.deaths,
          s.class AS syncClass, b.trace_id AS traceId, b.span_id AS spanId
   FROM syncs s JOIN batches b ON b.id = (
     SELECT id FROM batches
-    WHERE sync_id = s.id AND status = 'pending' AND run_after_ms <= ?1
+    WHERE sync_id = s.id AND status IN ('pending', 'processing') AND status = 'pending' AND run_after_ms <= ?1
     ORDER BY run_after_ms, number LIMIT 1)
   WHERE s.status = 'in_progress' AND s.class_rank <= ?2 AND s.paused_at_ms IS NULL
-    AND NOT EXISTS (SELECT 1 FROM batches WHERE sync_id = s.id AND status = 'processing')
+    AND NOT EXISTS (
+      SELECT 1 FROM batches WHERE sync_id = s.id AND status IN ('pending', 'processing') AND status = 'processing')
   ORDER BY s.class_rank, s.served_at_ms, s.id LIMIT 1`;
 const nextDueStatement = statement<DueBatch, [number, number]>(NEXT_DUE_SQL);
 
@@ -196,7 +198,9 @@ export function sweepBatch(
 
 /** Batches in `processing`, whoever runs them; at most `limit`. Serves the start of the daemon. */
 export function readProcessingBatches(db: Db, limit: number): readonly BatchRow[] {
-  return db.select().from(batches).where(eq(batches.status, "processing")).orderBy(batches.id).limit(limit).all();
+  // Written out: SQLite cannot see that a parameter fits the condition of `batches_processing`.
+  const isProcessing = sql`${batches.status} = 'processing'`;
+  return db.select().from(batches).where(isProcessing).orderBy(batches.id).limit(limit).all();
 }
 
 /** Remembers that the daemon died during this batch once more, without progress in between. */
@@ -233,7 +237,7 @@ export function makeAllDue(db: Db, syncId: SyncId, nowMs: EpochMs): number {
   return db
     .update(batches)
     .set({ runAfterMs: nowMs, waitReason: null, waitsUntilMs: null })
-    .where(sql`${batches.syncId} = ${syncId} AND ${batches.status} = 'pending' AND ${batches.runAfterMs} > ${nowMs}`)
+    .where(and(eq(batches.syncId, syncId), LIVE, eq(batches.status, "pending"), gt(batches.runAfterMs, nowMs)))
     .returning({ id: batches.id })
     .all().length;
 }
@@ -331,4 +335,23 @@ export function readBatches(db: Db, syncId: SyncId, afterNumber: number, limit: 
 /** The newest batch of a sync, of any type; undefined when it has none. */
 export function readNewestBatchOfSync(db: Db, syncId: SyncId): BatchRow | undefined {
   return db.select().from(batches).where(eq(batches.syncId, syncId)).orderBy(desc(batches.number)).limit(1).get();
+}
+
+/** A page of a sync's batches that match, by number, after `afterNumber`. */
+export function findBatches(
+  db: Db,
+  filter: { syncId: SyncId; status?: BatchStatus | undefined; type?: BatchType | undefined },
+  afterNumber: number,
+  limit: number,
+): readonly BatchRow[] {
+  const conditions: SQL[] = [eq(batches.syncId, filter.syncId), gt(batches.number, afterNumber)];
+  if (filter.status !== undefined) conditions.push(eq(batches.status, filter.status));
+  if (filter.type !== undefined) conditions.push(eq(batches.type, filter.type));
+  return db
+    .select()
+    .from(batches)
+    .where(and(...conditions))
+    .orderBy(batches.number)
+    .limit(limit)
+    .all();
 }

@@ -1,8 +1,10 @@
 import { and, desc, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
 import type { Finding, FindingOutcome } from "../core/findings.ts";
-import type { AthleteId, BatchId, EpochMs, FindingId, SyncId } from "../core/units.ts";
+import type { AthleteId, EpochMs, FindingId, SyncId } from "../core/units.ts";
+import type { Fence } from "./batches.ts";
 import type { Db } from "./open.ts";
 import { type FindingRow, findings } from "./schema.ts";
+import { statement } from "./statement.ts";
 
 /** Stores a finding; `remediedAtMs` null when its remedy is only proposed. Returns its id. */
 export function insertFinding(
@@ -40,12 +42,15 @@ export function insertFinding(
 
 const OPEN = sql`${findings.outcome} IN ('proposed', 'pending')`;
 
+/** Settled findings outnumber the open ones a thousand to one; by its name, the partial index is read and they are not. */
+const OPEN_IDS = sql`${findings.id} IN (SELECT id FROM findings INDEXED BY findings_open WHERE outcome IN ('proposed', 'pending'))`;
+
 /** Findings that are not settled, by id after `afterId`; at most `limit`. */
 export function readOpenFindings(db: Db, afterId: number, limit: number): readonly FindingRow[] {
   return db
     .select()
     .from(findings)
-    .where(and(OPEN, sql`${findings.id} > ${afterId}`))
+    .where(and(OPEN_IDS, sql`${findings.id} > ${afterId}`))
     .orderBy(findings.id)
     .limit(limit)
     .all();
@@ -85,20 +90,20 @@ export function noteRemedyApplied(db: Db, id: FindingId, nowMs: EpochMs, batches
     .run();
 }
 
-/** The remedy of this batch took it from a worker that was alive: marks the newest finding that did, if any. */
-export function markFalseRemedy(db: Db, batchId: BatchId): boolean {
-  const newest = db
-    .select({ id: findings.id })
-    .from(findings)
+/** A remedy took this batch from a worker that was alive: marks the finding whose remedy named its lease, if any. */
+export function markFalseRemedy(db: Db, fence: Fence): boolean {
+  const { batchId, leaseToken } = fence;
+  const changed = db
+    .update(findings)
+    .set({ falseRemedy: 1 })
     .where(
-      sql`${findings.batchId} = ${batchId} AND ${findings.kind} IN ('orphaned_batch', 'impossible_lease') AND ${findings.falseRemedy} = 0`,
+      sql`${findings.kind} IN ('orphaned_batch', 'impossible_lease') AND ${findings.falseRemedy} = 0
+        AND ${findings.remediedAtMs} IS NOT NULL AND instr(${findings.remedy}, ${leaseToken}) > 0
+        AND ${findings.syncId} = (SELECT sync_id FROM batches WHERE id = ${batchId})`,
     )
-    .orderBy(desc(findings.id))
-    .limit(1)
-    .get();
-  if (newest === undefined) return false;
-  db.update(findings).set({ falseRemedy: 1 }).where(eq(findings.id, newest.id)).run();
-  return true;
+    .returning({ id: findings.id })
+    .all();
+  return changed.length > 0;
 }
 
 /** Remedies spent on a sync: since `sinceMs`, and in all. Those that a restart of the daemon made necessary don't count. */
@@ -106,7 +111,7 @@ export function countRemedies(db: Db, syncId: SyncId, sinceMs: EpochMs): { recen
   return (
     db
       .select({
-        recent: sql<number>`ifnull(sum(${findings.detectedAtMs} >= ${sinceMs}), 0)`,
+        recent: sql<number>`ifnull(sum(${findings.remediedAtMs} >= ${sinceMs}), 0)`,
         total: sql<number>`count(*)`,
       })
       .from(findings)
@@ -140,6 +145,15 @@ export function readFindings(
     .orderBy(desc(findings.id))
     .limit(limit)
     .all();
+}
+
+const countOpenStatement = statement<{ count: number }, []>(
+  "SELECT count(*) AS count FROM findings WHERE outcome IN ('proposed', 'pending')",
+);
+
+/** Findings that are not settled. Reads the index of those only. */
+export function countOpenFindings(db: Db): number {
+  return countOpenStatement(db).get()?.count ?? 0;
 }
 
 /** Erases what findings say of an athlete who is erased: ids only, but theirs. */

@@ -1,7 +1,8 @@
-import { eq, sql } from "drizzle-orm";
+import { and, desc, eq, type SQL, sql } from "drizzle-orm";
 import type { DetailedActivity, ListedActivity } from "../core/activity.ts";
 import type { UnservedRaces } from "../core/plan.ts";
 import type { AthleteId, BatchId, EpochMs, RaceId, SyncId } from "../core/units.ts";
+import { containing } from "./like.ts";
 import type { Db } from "./open.ts";
 import { type RaceRow, races } from "./schema.ts";
 import { statement } from "./statement.ts";
@@ -39,7 +40,7 @@ const listRaceStatement = statement<
      seen_in_sync_id = excluded.seen_in_sync_id, withdrawn_at_ms = NULL, withdrawn_reason = NULL,
      enrichment = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment = 'unavailable' THEN 'pending' ELSE enrichment END,
      enrichment_error = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment = 'unavailable' THEN NULL ELSE enrichment_error END,
-     attempts = CASE WHEN fingerprint <> excluded.fingerprint THEN 0 ELSE attempts END,
+     attempts = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment = 'unavailable' THEN 0 ELSE attempts END,
      fingerprint = excluded.fingerprint
    RETURNING first_seen_at_ms = ?16 AND enriched_at_ms IS NULL AND batch_id IS NULL AS isNew`,
 );
@@ -236,10 +237,11 @@ export function countPending(db: Db, athleteId: AthleteId): number {
 
 /**
  * A race is served when a live enrichment batch of this very sync holds it. A batch that failed for good leaves its
- * races bound to it, which tells how small the next batches must be.
+ * races bound to it, which tells how small the next batches must be. The index is named because SQLite, with no
+ * statistics, would as soon read all races of the athlete.
  */
 const UNSERVED = `
-  FROM races r LEFT JOIN batches b ON b.id = r.batch_id AND b.sync_id = ?2 AND b.type = 'enrichment'
+  FROM races r INDEXED BY races_pending LEFT JOIN batches b ON b.id = r.batch_id AND b.sync_id = ?2 AND b.type = 'enrichment'
   WHERE r.athlete_id = ?1 AND r.enrichment = 'pending' AND (b.id IS NULL OR b.status NOT IN ('pending', 'processing'))`;
 const EXHAUSTED_SIZE = "CASE WHEN b.status = 'failed' AND b.exhausted = 1 THEN b.size END";
 
@@ -280,9 +282,10 @@ export function failExhausted(db: Db, athleteId: AthleteId, syncId: SyncId): num
   return failExhaustedStatement(db).run(athleteId, syncId).changes;
 }
 
+// The `+` keeps SQLite from reading all races of the athlete for every batch: `races_of_batch` serves.
 const tallyOfSyncStatement = statement<{ enrichment: RaceRow["enrichment"]; count: number }, [number, number]>(
   `SELECT r.enrichment, count(*) AS count FROM batches b CROSS JOIN races r ON r.batch_id = b.id
-   WHERE b.sync_id = ?1 AND r.athlete_id = ?2 AND b.type = 'enrichment' GROUP BY r.enrichment`,
+   WHERE b.sync_id = ?1 AND +r.athlete_id = ?2 AND b.type = 'enrichment' GROUP BY r.enrichment`,
 );
 
 /** What became of the races that a sync's batches took: the rows tell, whatever a hand did to counts. */
@@ -323,4 +326,70 @@ export function forgetListed(db: Db, syncId: SyncId): void {
 /** One race; undefined when there is none of that id. */
 export function readRace(db: Db, id: RaceId): RaceRow | undefined {
   return db.select().from(races).where(eq(races.id, id)).get();
+}
+
+export type RaceFilter = {
+  readonly athleteId?: AthleteId | undefined;
+  readonly enrichment?: RaceRow["enrichment"] | undefined;
+  /** Started in [fromMs, toMs). */
+  readonly fromMs?: number | undefined;
+  readonly toMs?: number | undefined;
+  readonly minDistanceMeters?: number | undefined;
+  readonly maxDistanceMeters?: number | undefined;
+  /** In the name as it is shown, or Strava's id of the activity. */
+  readonly q?: string | undefined;
+  /** Those that Strava no longer shows, too. */
+  readonly includeWithdrawn: boolean;
+};
+
+/** A place in the list of races, newest first. */
+export type RacePosition = { readonly startAtMs: number; readonly id: number };
+
+/** A page of races, the newest first, behind `after`. An admin's edits count in filters as they do in what is shown. */
+export function readRaces(
+  db: Db,
+  filter: RaceFilter,
+  after: RacePosition | undefined,
+  limit: number,
+): readonly RaceRow[] {
+  const distance = sql`ifnull(${races.editedDistanceMeters}, ${races.distanceMeters})`;
+  const name = sql`ifnull(${races.editedName}, ${races.name})`;
+  const conditions: SQL[] = filter.includeWithdrawn ? [] : [sql`${races.withdrawnAtMs} IS NULL`];
+  if (after !== undefined) conditions.push(sql`(${races.startAtMs}, ${races.id}) < (${after.startAtMs}, ${after.id})`);
+  if (filter.athleteId !== undefined) conditions.push(eq(races.athleteId, filter.athleteId));
+  if (filter.enrichment !== undefined) conditions.push(eq(races.enrichment, filter.enrichment));
+  if (filter.fromMs !== undefined) conditions.push(sql`${races.startAtMs} >= ${filter.fromMs}`);
+  if (filter.toMs !== undefined) conditions.push(sql`${races.startAtMs} < ${filter.toMs}`);
+  if (filter.minDistanceMeters !== undefined) conditions.push(sql`${distance} >= ${filter.minDistanceMeters}`);
+  if (filter.maxDistanceMeters !== undefined) conditions.push(sql`${distance} <= ${filter.maxDistanceMeters}`);
+  if (filter.q !== undefined) {
+    conditions.push(sql`(${name} LIKE ${containing(filter.q)} ESCAPE '\\' OR ${races.stravaActivityId} = ${filter.q})`);
+  }
+  return db
+    .select()
+    .from(races)
+    .where(and(...conditions))
+    .orderBy(desc(races.startAtMs), desc(races.id))
+    .limit(limit)
+    .all();
+}
+
+/** What an admin writes instead of what Strava says; null takes the edit back. */
+export type RaceEdit = {
+  readonly name?: string | null;
+  readonly distanceMeters?: number | null;
+  readonly movingSeconds?: number | null;
+  readonly hidden?: boolean;
+};
+
+/** Edits or hides a race; no sync ever undoes it (I9). undefined when there is none of that id. */
+export function editRace(db: Db, id: RaceId, edit: RaceEdit): RaceRow | undefined {
+  const change = {
+    ...(edit.name === undefined ? {} : { editedName: edit.name }),
+    ...(edit.distanceMeters === undefined ? {} : { editedDistanceMeters: edit.distanceMeters }),
+    ...(edit.movingSeconds === undefined ? {} : { editedMovingSeconds: edit.movingSeconds }),
+    ...(edit.hidden === undefined ? {} : { hidden: edit.hidden ? 1 : 0 }),
+  };
+  if (Object.keys(change).length === 0) return readRace(db, id);
+  return db.update(races).set(change).where(eq(races.id, id)).returning().get();
 }

@@ -3,7 +3,10 @@ import type { Db } from "./open.ts";
 import { settings } from "./schema.ts";
 
 /** What the daemon itself remembers between two starts. */
-export type SettingName = "key_check";
+export type SettingName =
+  | "key_check"
+  // When readiness last wrote, to see whether anything can be written.
+  | "probed_at_ms";
 
 export function readSetting(db: Db, name: SettingName): string | undefined {
   return db.select({ value: settings.value }).from(settings).where(eq(settings.name, name)).get()?.value;

@@ -1,5 +1,6 @@
-import { and, desc, eq, lt } from "drizzle-orm";
+import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
 import type { BatchId, EpochMs, SyncId } from "../core/units.ts";
+import { containing } from "./like.ts";
 import type { Db } from "./open.ts";
 import { syncLogs } from "./schema.ts";
 import { statement } from "./statement.ts";
@@ -27,12 +28,24 @@ export function logSync(db: Db, entry: SyncLogEntry): void {
   insertStatement(db).run(syncId, batchId ?? null, atMs, level, event, message, traceId ?? null);
 }
 
+export type SyncLogFilter = {
+  readonly syncId: SyncId;
+  readonly level?: LogLevel | undefined;
+  /** In the message or the event's name. */
+  readonly q?: string | undefined;
+};
+
 /** A page of a sync's log, the newest first, before line `beforeId`. */
-export function readSyncLogs(db: Db, syncId: SyncId, beforeId: number, limit: number): readonly SyncLogRow[] {
+export function readSyncLogs(db: Db, filter: SyncLogFilter, beforeId: number, limit: number): readonly SyncLogRow[] {
+  const conditions: SQL[] = [eq(syncLogs.syncId, filter.syncId), lt(syncLogs.id, beforeId)];
+  if (filter.level !== undefined) conditions.push(eq(syncLogs.level, filter.level));
+  if (filter.q !== undefined) {
+    conditions.push(sql`${syncLogs.event} || ' ' || ${syncLogs.message} LIKE ${containing(filter.q)} ESCAPE '\\'`);
+  }
   return db
     .select()
     .from(syncLogs)
-    .where(and(eq(syncLogs.syncId, syncId), lt(syncLogs.id, beforeId)))
+    .where(and(...conditions))
     .orderBy(desc(syncLogs.id))
     .limit(limit)
     .all();

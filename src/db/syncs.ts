@@ -1,4 +1,4 @@
-import { and, desc, eq, sql } from "drizzle-orm";
+import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
 import {
   classRank,
   type ListCursor,
@@ -8,9 +8,10 @@ import {
   type SyncStatus,
 } from "../core/sync.ts";
 import type { AthleteId, EpochMs, EpochSeconds, SyncId } from "../core/units.ts";
+import { matchesAthlete } from "./athletes.ts";
 import type { Db } from "./open.ts";
 import { type SyncRow, syncs } from "./schema.ts";
-import { statement } from "./statement.ts";
+import { oncePerDb, statement } from "./statement.ts";
 
 /** A new sync in discovery. The unique index refuses a second one in progress for the athlete (I2). */
 export function insertSync(
@@ -49,16 +50,27 @@ export function insertSync(
 
 /** One sync, in progress or ended; undefined when there is none of that id. */
 export function readSync(db: Db, id: SyncId): SyncRow | undefined {
-  return db.select().from(syncs).where(eq(syncs.id, id)).get();
+  return readSyncById(db).get({ id });
 }
+
+const readSyncById = oncePerDb((db) =>
+  db
+    .select()
+    .from(syncs)
+    .where(eq(syncs.id, sql.placeholder("id")))
+    .prepare(),
+);
 
 /** The sync that an athlete has in progress. */
 export function readSyncInProgress(db: Db, athleteId: AthleteId): SyncRow | undefined {
-  return db
-    .select()
-    .from(syncs)
-    .where(and(eq(syncs.athleteId, athleteId), eq(syncs.status, "in_progress")))
-    .get();
+  return (
+    db
+      .select()
+      .from(syncs)
+      // The status is written out, so that SQLite sees that the partial unique index serves.
+      .where(and(eq(syncs.athleteId, athleteId), sql`${syncs.status} = 'in_progress'`))
+      .get()
+  );
 }
 
 /** A page of syncs in progress by id, after `afterId`. Serves the health check and the status page. */
@@ -81,6 +93,45 @@ export function readRecentSyncs(db: Db, limit: number): readonly SyncRow[] {
     .orderBy(desc(syncs.completedAtMs), desc(syncs.id))
     .limit(limit)
     .all();
+}
+
+export type SyncFilter = {
+  readonly status?: SyncStatus | undefined;
+  readonly athleteId?: AthleteId | undefined;
+  readonly phase?: SyncPhase | undefined;
+  /** In the athlete's name, or Strava's id of the athlete. */
+  readonly q?: string | undefined;
+};
+
+/** A page of syncs, the newest first, before id `beforeId`. */
+export function readSyncs(db: Db, filter: SyncFilter, beforeId: number, limit: number): readonly SyncRow[] {
+  const conditions: SQL[] = [lt(syncs.id, beforeId as SyncId)];
+  if (filter.status !== undefined) conditions.push(eq(syncs.status, filter.status));
+  if (filter.athleteId !== undefined) conditions.push(eq(syncs.athleteId, filter.athleteId));
+  if (filter.phase !== undefined) conditions.push(eq(syncs.phase, filter.phase));
+  if (filter.q !== undefined) {
+    conditions.push(sql`${syncs.athleteId} IN (SELECT id FROM athletes WHERE ${matchesAthlete(filter.q)})`);
+  }
+  return db
+    .select()
+    .from(syncs)
+    .where(and(...conditions))
+    .orderBy(desc(syncs.id))
+    .limit(limit)
+    .all();
+}
+
+const endedSinceStatement = statement<{ status: SyncStatus; count: number }, [number]>(
+  "SELECT status, count(*) AS count FROM syncs WHERE status <> 'in_progress' AND completed_at_ms >= ?1 GROUP BY status",
+);
+
+/** How many syncs ended since, by status. Reads the index of that span only; keep it to a day. */
+export function countEndedSince(db: Db, sinceMs: EpochMs): ReadonlyMap<SyncStatus, number> {
+  return new Map(
+    endedSinceStatement(db)
+      .all(sinceMs)
+      .map((row) => [row.status, row.count]),
+  );
 }
 
 /** Ends a sync that is still in progress. Returns false when it was not: somebody else ended it. */

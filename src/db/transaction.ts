@@ -15,6 +15,14 @@ export function inWriteTransaction<T>(db: Db, work: (tx: Tx) => T extends Promis
 }
 
 /**
+ * Runs `work`, which only reads, on one state of the database: what another connection commits meanwhile is not seen.
+ * Takes no write lock. Never inside another transaction.
+ */
+export function inReadTransaction<T>(db: Db, work: () => T extends PromiseLike<unknown> ? never : T): T {
+  return db.transaction(() => refusePromise(work() as T), { behavior: "deferred" });
+}
+
+/**
  * Runs `work` inside the open transaction so that it alone is undone when it throws; the error rises, and whoever
  * catches it goes on with the transaction. For work that shares a transaction: one that fails takes no other with it.
  * The statements are prepared once a connection: through Drizzle a savepoint costs three times as much.

@@ -1,5 +1,4 @@
 import { type DiagnosisRules, diagnose } from "../core/diagnose.ts";
-import type { Remedy } from "../core/findings.ts";
 import type { HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import { type EpochMs, type FindingId, MINUTE_MS, plusMs } from "../core/units.ts";
@@ -68,6 +67,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       leaseMs: context.rules.leaseMs,
       enrichmentBatchSize: context.rules.enrichmentBatchSize,
       hold: context.governor.hold(syncClass),
+      isClaiming: processor.view().isClaiming,
       lastClaimAtMs: processor.view().lastClaimAtMs,
       ageProvesNothingUntilMs,
       healing: health.healing,
@@ -163,7 +163,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       return checkAlone(false);
     },
     rules,
-    apply: (id) => context.commits.now(() => applyProposed(context, processor, id)),
+    apply: (id) => context.commits.now(() => applyProposed(context, processor, id, rules)),
     view: () => ({ lastCheckAtMs, lastCheckDurationMs, checks, healing: health.healing }),
   };
 }
@@ -172,14 +172,21 @@ function applyProposed(
   context: SyncContext,
   processor: Processor,
   id: FindingId,
+  rules: Monitor["rules"],
 ): "applied" | "stale" | "not_proposed" | "unknown" {
   const { db, clock } = context;
   const finding = readFinding(db, id);
   if (finding === undefined) return "unknown";
   if (finding.outcome !== "proposed") return "not_proposed";
   const sync = finding.syncId === null ? undefined : readSync(db, finding.syncId);
-  const remedy = JSON.parse(finding.remedy) as Remedy;
-  if (sync?.status !== "in_progress" || !applyRemedy(context, processor, sync.id, remedy)) {
+  // What was true when it was proposed may not be now: a worker may have renewed its lease since.
+  const current =
+    sync?.status === "in_progress"
+      ? diagnose(readSnapshot(db, sync), rules(sync.class)).find(
+          (found) => found.kind === finding.kind && found.batchId === finding.batchId,
+        )
+      : undefined;
+  if (sync === undefined || current === undefined || !applyRemedy(context, processor, sync.id, current.remedy)) {
     settle(context, finding, "superseded");
     return "stale";
   }

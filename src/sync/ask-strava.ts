@@ -5,6 +5,7 @@ import type { StravaClient } from "../strava/client.ts";
 import type { Reply } from "../strava/reply.ts";
 import type { SyncContext } from "./context.ts";
 import type { Run } from "./run.ts";
+import type { TokenAnswer } from "./tokens.ts";
 
 export type Answer<T> =
   | { got: "value"; value: T }
@@ -28,22 +29,30 @@ export type Question<T> = {
  * the athlete must connect again.
  */
 export async function askStrava<T>(context: SyncContext, run: Run, question: Question<T>): Promise<Answer<T>> {
-  let rejected: string | undefined;
+  let refused: Refused | undefined;
   for (;;) {
-    const token = await context.tokens.accessToken({
-      athleteId: run.athleteId,
-      syncClass: run.syncClass,
-      parent: run.span,
-      signal: run.signal,
-      ...(rejected === undefined ? {} : { rejected }),
-    });
+    const asked = tokenFor(context, run, refused);
+    const token = await asked;
     if (token.got !== "token") return token;
     const answer = await askOnce(context, run, question, token.accessToken);
     if (answer.got !== "unauthorized") return answer;
-    if (rejected !== undefined)
+    if (refused !== undefined)
       return { got: "reconnect", reason: "Strava refused the access token, and a fresh one too." };
-    rejected = token.accessToken;
+    refused = { asked, accessToken: token.accessToken };
   }
+}
+
+type Refused = { readonly asked: Promise<TokenAnswer>; readonly accessToken: string };
+
+/** The run's token. Questions that were refused together replace it once: the first does, the others take what it got. */
+function tokenFor(context: SyncContext, run: Run, refused: Refused | undefined): Promise<TokenAnswer> {
+  if (run.token !== undefined && run.token !== refused?.asked) return run.token;
+  const { athleteId, syncClass, signal, span: parent } = run;
+  const request = { athleteId, syncClass, signal, parent };
+  run.token = context.tokens.accessToken(
+    refused === undefined ? request : { ...request, rejected: refused.accessToken },
+  );
+  return run.token;
 }
 
 async function askOnce<T>(
@@ -55,7 +64,7 @@ async function askOnce<T>(
   const { strava, governor, tracer } = context;
   if (strava === undefined) return { got: "trouble", error: "No Strava credentials are configured." };
   const { athleteId, syncClass } = run;
-  const outcome = await governor.request({ athleteId, phase: question.phase, syncClass }, run.signal, async () => {
+  const outcome = await governor.request({ athleteId, phase: question.phase, syncClass }, run.unsent, async () => {
     const span = tracer.startSpan(question.name, { parent: run.span, kind: "client", attributes: question.attributes });
     const reply = await question.send(strava, accessToken);
     if (reply.status !== undefined) span.setAttributes({ "http.response.status_code": reply.status });
@@ -74,7 +83,7 @@ function answerFault(fault: Fault): Answer<never> | { got: "unauthorized" } {
     case "item":
       return { got: "fault", fault };
     case "athlete":
-      return fault.kind === "unauthorized" ? { got: "unauthorized" } : { got: "reconnect", reason: fault.message };
+      return fault.kind === "unauthorized" ? { got: "unauthorized" } : { got: "reconnect", reason: reasonOf(fault) };
     case "caller":
       return { got: "called_off" };
     case "application":
@@ -83,4 +92,9 @@ function answerFault(fault: Fault): Answer<never> | { got: "unauthorized" } {
     default:
       return fault satisfies never;
   }
+}
+
+function reasonOf(fault: Fault & { scope: "athlete" }): string {
+  const needed = "activity:read, or activity:read_all where private activities count too";
+  return fault.kind === "scope_missing" ? `${fault.message}: ${needed}.` : `${fault.message}.`;
 }

@@ -103,7 +103,8 @@ function storeActivities(
   let racesAdded = 0;
   let newlyListed = 0;
   for (const activity of activities) {
-    if (noteListed(db, sync.id, activity.stravaActivityId)) newlyListed++;
+    const isFirstSeen = noteListed(db, sync.id, activity.stravaActivityId);
+    if (isFirstSeen) newlyListed++;
     if (isRace(activity, rules)) {
       const race = {
         athleteId: sync.athleteId,
@@ -112,7 +113,7 @@ function storeActivities(
         syncId: sync.id,
         nowMs,
       };
-      if (storeListedRace(db, race)) racesAdded++;
+      if (storeListedRace(db, race) && isFirstSeen) racesAdded++;
     } else {
       withdrawIfHeld(db, sync.athleteId, activity.stravaActivityId, nowMs, "no longer tagged as a race");
     }

@@ -23,8 +23,9 @@ export function finishRun(context: SyncContext, run: Run, end: RunEnd): boolean 
   if (after.status === "failed") addToCounter(db, "batches_failed", 1, nowMs);
   if (after.status === "pending") noteActivity(db, run.syncId, nowMs, 0);
   recordRunEnd(context, run, end, after);
-  // While another batch of the phase is live, its end will plan; a plan now would only read rows.
-  if (after.status !== "pending" && !hasLiveBatch(db, run.syncId, run.batch.type)) reconcile(context, run.syncId);
+  // While another batch of the phase is live, the end of that one will plan; but what a failed batch leaves is nobody's.
+  const isLastLive = after.status === "completed" && !hasLiveBatch(db, run.syncId, run.batch.type);
+  if (after.status === "failed" || isLastLive) reconcile(context, run.syncId);
   return true;
 }
 

@@ -11,21 +11,27 @@ import { recordEvent } from "./record.ts";
 
 /** Ends a sync that has nothing left to do. Also with failed races: it says how many. Inside a transaction. */
 export function completeSync(context: SyncContext, sync: SyncRow): void {
-  const { enriched, failed } = tallies(context, sync);
+  const tally = tallies(context, sync);
+  const { enriched, failed } = tally;
   const warning = failed === 0 ? [] : [`${failed} races failed and keep their reason; retry-failed tries just those.`];
   const message = `Completed: ${sync.activitiesListed} activities listed, ${enriched} races enriched, ${failed} failed.`;
-  end(context, sync, { status: "completed", error: null, warning, message });
+  end(context, sync, { status: "completed", error: null, warning, message }, tally);
   noteSynced(context.db, sync.athleteId, context.clock.nowMs());
 }
 
 /** Ends a sync that cannot go on, with the reason and what to do about it. Inside a transaction. */
 export function failSync(context: SyncContext, sync: SyncRow, reason: string): void {
-  end(context, sync, { status: "failed", error: reason, warning: [], message: `Failed: ${reason}` });
+  end(
+    context,
+    sync,
+    { status: "failed", error: reason, warning: [], message: `Failed: ${reason}` },
+    tallies(context, sync),
+  );
 }
 
 /** Ends a sync because somebody said so. Its pending races are left to the athlete's next sync. Inside a transaction. */
 export function cancelSync(context: SyncContext, sync: SyncRow): void {
-  end(context, sync, { status: "cancelled", error: null, warning: [], message: "Cancelled." });
+  end(context, sync, { status: "cancelled", error: null, warning: [], message: "Cancelled." }, tallies(context, sync));
 }
 
 /** Strava will not let us in for this athlete any more: they must connect again, and their sync fails with that cure. */
@@ -50,16 +56,17 @@ function end(
     warning: readonly string[];
     message: string;
   },
+  { enriched, failed }: Tally,
 ): void {
   const { db, clock } = context;
   const nowMs = clock.nowMs();
-  const { enriched, failed } = tallies(context, sync);
   const { status, error, warning, message } = how;
   const warnings = [...(JSON.parse(sync.warnings) as string[]), ...warning];
   if (!endSync(db, sync.id, { status, nowMs, error, racesEnriched: enriched, racesFailed: failed, warnings })) return;
   cancelLiveBatches(db, sync.id, nowMs);
   forgetListed(db, sync.id);
   addToCounter(db, COUNTER_OF[status], 1, nowMs);
+  if (enriched > 0) addToCounter(db, "races_enriched", enriched, nowMs);
   recordEvent(context, {
     syncId: sync.id,
     level: status === "failed" ? "error" : "info",
@@ -69,7 +76,9 @@ function end(
   });
 }
 
-function tallies(context: SyncContext, sync: SyncRow): { enriched: number; failed: number } {
+type Tally = { readonly enriched: number; readonly failed: number };
+
+function tallies(context: SyncContext, sync: SyncRow): Tally {
   const tally = tallyOfSync(context.db, sync.id, sync.athleteId);
   return { enriched: tally.get("enriched") ?? 0, failed: tally.get("failed") ?? 0 };
 }

@@ -4,7 +4,6 @@ import { type Fault, isRetryable } from "../core/fault.ts";
 import { isRace, listFingerprint } from "../core/race.ts";
 import { readAthlete } from "../db/athletes.ts";
 import { tallyUnderLease } from "../db/batches.ts";
-import { addToCounter } from "../db/counters.ts";
 import { type RaceToEnrich, readRacesOfBatch, storeDetail, storeNoDetail, withdrawIfHeld } from "../db/races.ts";
 import { noteProgress } from "../db/syncs.ts";
 import { type Answer, askStrava } from "./ask-strava.ts";
@@ -48,7 +47,7 @@ type Work = {
 
 async function enrichRace(context: SyncContext, work: Work, race: RaceToEnrich): Promise<void> {
   const { run } = work;
-  if (work.stopped !== undefined || run.isStopping()) return;
+  if (work.stopped !== undefined || run.unsent.aborted) return;
   const answer = await askStrava(context, run, {
     name: "strava.get_activity",
     phase: "enrichment",
@@ -139,7 +138,6 @@ function storeSettled(context: SyncContext, run: Run, race: RaceToEnrich, settle
     case "enriched": {
       const { activity } = settled;
       if (!storeDetail(db, { ...key, activity, fingerprint: listFingerprint(activity), nowMs })) return;
-      addToCounter(db, "races_enriched", 1, nowMs);
       if (!isRace(activity, rules))
         withdrawIfHeld(db, run.athleteId, activity.stravaActivityId, nowMs, "no longer tagged as a race");
       return;

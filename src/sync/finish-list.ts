@@ -26,7 +26,8 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
     toMs: epochMs(Math.floor(sync.startedAtMs / SECOND_MS) * SECOND_MS),
   };
   forgetListed(db, syncId);
-  const listedAtMs = sync.mode === "full" ? sync.startedAtMs : null;
+  // Also of an incremental sync, where nothing was listed before and it had no bound to stop at.
+  const listedAtMs = sync.listFromSeconds === null ? sync.startedAtMs : null;
   const { held, vanished } = countVanished(db, range);
   const wouldEmpty = held > 0 && vanished === held;
   if (wouldEmpty && (athlete.emptiedAtMs === null || sync.startedAtMs - athlete.emptiedAtMs < BELIEVED_AFTER_MS)) {

@@ -4,6 +4,7 @@ import {
   admitRequest,
   countRequest,
   holdAfterRefusal,
+  mapQuota,
   observeQuota,
   type Quota,
   type QuotaRules,
@@ -136,6 +137,7 @@ export function createGovernor(options: {
     const key = `${dayStartMs}/${asker.athleteId}/${asker.phase}/${status ?? 0}`;
     const requests = (ledger.get(key)?.requests ?? 0) + 1;
     ledger.set(key, { dayStartMs, athleteId: asker.athleteId, phase: asker.phase, status: status ?? 0, requests });
+    if (isDirty) return;
     isDirty = true;
     scheduleCommit();
   }
@@ -144,7 +146,9 @@ export function createGovernor(options: {
     if (reply.dateMs === undefined) return;
     // `Date` is cut to whole seconds: on average half a second has passed since.
     const seenMs = reply.dateMs + SECOND_MS / 2 - clock.nowMs();
-    if (Math.abs(seenMs - skewMs) > SKEW_NOISE_MS) skewMs = seenMs;
+    if (Math.abs(seenMs - skewMs) <= SKEW_NOISE_MS) return;
+    skewMs = seenMs;
+    quota = withoutFutureWindows(quota, stravaMs());
   }
 
   function learnQuota(reply: Reply<unknown>, sequence: number): void {
@@ -165,14 +169,14 @@ export function createGovernor(options: {
       return undefined;
     }
     const { fault } = reply;
-    if (fault.scope === "application") return putHold(holdFor(fault.kind));
+    if (fault.scope === "application") return putHold(() => holdFor(fault.kind));
     if (fault.kind !== "server_error" && fault.kind !== "timeout" && fault.kind !== "network") {
       if (fault.scope !== "caller") failuresInARow = 0;
       return undefined;
     }
     failuresInARow++;
     if (failuresInARow < FAILURES_TILL_STORM) return undefined;
-    return putHold(outageHold());
+    return putHold(outageHold);
   }
 
   function holdFor(kind: Extract<Fault, { scope: "application" }>["kind"]): Hold {
@@ -197,12 +201,12 @@ export function createGovernor(options: {
     return { reason: "strava_unavailable", untilMs: plusMs(clock.nowMs(), withJitter(waitMs, dice())) };
   }
 
-  /** Replies of requests that were in flight together speak of one trouble: the first hold stands. */
-  function putHold(hold: Hold): Hold {
+  /** Replies of requests that were in flight together speak of one trouble: the first hold stands, and counts once. */
+  function putHold(makeHold: () => Hold): Hold {
     if (appHold !== undefined && appHold.untilMs > clock.nowMs()) return appHold;
-    appHold = hold;
+    appHold = makeHold();
     for (const listener of listeners) listener();
-    return hold;
+    return appHold;
   }
 
   return {
@@ -227,7 +231,8 @@ export function createGovernor(options: {
     note(asker, reply) {
       learnTime(reply);
       enter(asker, reply.status);
-      return learnFault(reply);
+      // A token that is handed out says nothing about the API: an outage of that goes on.
+      return reply.ok ? undefined : learnFault(reply);
     },
     persist() {
       if (!isDirty) return () => {};
@@ -245,4 +250,16 @@ export function createGovernor(options: {
     },
     onChange: (listener) => listeners.push(listener),
   };
+}
+
+/**
+ * Windows that were begun by a clock that turned out to be ahead become those that run at Strava: else its answers, from
+ * the window before, would be taken for late ones, and requests would go out against an empty window to come.
+ */
+function withoutFutureWindows(quota: Quota, stravaMs: EpochMs): Quota {
+  return mapQuota((budget, window) => {
+    const use = quota[budget][window];
+    const startsAtMs = windowStartMs(window, stravaMs);
+    return use.startsAtMs > startsAtMs ? { ...use, startsAtMs } : use;
+  });
 }

@@ -22,7 +22,12 @@ export type Processor = {
 };
 
 type Claimed = { due: DueBatch; token: LeaseToken; span: Span };
-type Active = { token: LeaseToken; abort: (reason: string) => void; done: Promise<void> };
+type Active = {
+  batchId: BatchId;
+  abort: (reason: string) => void;
+  callOffUnsent: () => void;
+  done: Promise<void>;
+};
 
 /** Aborted requests need a moment to be written back before the database closes. */
 const WRITE_BACK_MS = SECOND_MS;
@@ -35,7 +40,8 @@ const RETRY_CLAIM_MS = SECOND_MS;
  */
 export function createProcessor(context: SyncContext): Processor {
   const { db, clock, commits, governor, rules, log } = context;
-  const active = new Map<BatchId, Active>();
+  // By lease and not by batch: a run that lost its batch may still be busy while the next run of it is.
+  const active = new Map<LeaseToken, Active>();
   let isLookingForWork = false;
   let isStopping = false;
   let isClaiming = true;
@@ -138,7 +144,13 @@ export function createProcessor(context: SyncContext): Processor {
 
   function start({ due, token, span }: Claimed): void {
     const controller = new AbortController();
-    const abort = (reason: string) => controller.abort(reason);
+    const unsent = new AbortController();
+    const callOffUnsent = () => unsent.abort("stopping");
+    const abort = (reason: string) => {
+      unsent.abort(reason);
+      controller.abort(reason);
+    };
+    if (isStopping) callOffUnsent();
     const run = {
       batch: due,
       batchId: due.id,
@@ -148,13 +160,14 @@ export function createProcessor(context: SyncContext): Processor {
       fence: { batchId: due.id, leaseToken: token },
       span,
       signal: controller.signal,
-      isStopping: () => isStopping,
+      token: undefined,
+      unsent: unsent.signal,
     };
     const done = runBatch(context, run, abort).then(() => {
-      active.delete(due.id);
+      active.delete(token);
       wake();
     });
-    active.set(due.id, { token, abort, done });
+    active.set(token, { batchId: due.id, abort, callOffUnsent, done });
   }
 
   function sleepUntilDue(): void {
@@ -174,14 +187,15 @@ export function createProcessor(context: SyncContext): Processor {
       wake();
     },
     abortRun(batchId, token) {
-      const run = active.get(batchId);
-      if (run === undefined || run.token !== token) return false;
+      const run = active.get(token);
+      if (run === undefined || run.batchId !== batchId) return false;
       run.abort("aborted");
       return true;
     },
     async stop(limitMs) {
       isStopping = true;
       callOffTimer();
+      for (const run of active.values()) run.callOffUnsent();
       const allDone = Promise.all([...active.values()].map((run) => run.done));
       await settleWithin(clock, limitMs, allDone);
       for (const run of active.values()) run.abort("stopping");

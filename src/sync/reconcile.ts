@@ -11,7 +11,7 @@ import { readPlanInput } from "./snapshot.ts";
 
 /** Entering enrichment, failing exhausted races, batches for each size that failed, completing: few steps, always. */
 const MAX_STEPS = 20;
-/** A transaction makes at most so many batches; what is left is made when the next one ends. */
+/** A step makes at most so many batches; the next step makes the next ones. */
 const MAX_BATCHES_A_STEP = 200;
 
 /**

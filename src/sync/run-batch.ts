@@ -69,7 +69,7 @@ async function noteLostLease(context: SyncContext, run: Run): Promise<void> {
   const { db, commits, clock, log } = context;
   if (run.signal.aborted && run.signal.reason === "aborted") return;
   await commits.soon(() => {
-    if (markFalseRemedy(db, run.batchId)) addToCounter(db, "false_remedies", 1, clock.nowMs());
+    if (markFalseRemedy(db, run.fence)) addToCounter(db, "false_remedies", 1, clock.nowMs());
   });
   log.warn(
     "batch.lease_lost",

@@ -3,6 +3,7 @@ import type { SyncClass } from "../core/sync.ts";
 import type { AthleteId, BatchId, EpochMs, SyncId } from "../core/units.ts";
 import type { DueBatch, Fence } from "../db/batches.ts";
 import type { Span } from "../telemetry/tracing.ts";
+import type { TokenAnswer } from "./tokens.ts";
 
 /** One execution of a batch, from claim to end. Each is a trace of its own. */
 export type Run = {
@@ -15,8 +16,10 @@ export type Run = {
   readonly span: Span;
   /** Aborts what is in flight: the lease is lost, the run was aborted, or the daemon's time to stop is up. */
   readonly signal: AbortSignal;
-  /** The daemon stops: what is in flight may finish, nothing new is asked. */
-  readonly isStopping: () => boolean;
+  /** Asked for once a run: opening a sealed token for each request costs more than the rest of the request. */
+  token: Promise<TokenAnswer> | undefined;
+  /** Calls off what is not sent yet: with `signal`, and as soon as the daemon stops. */
+  readonly unsent: AbortSignal;
 };
 
 /** How a run came out, seen from inside it. */

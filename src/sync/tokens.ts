@@ -86,8 +86,15 @@ export function createTokenKeeper(options: {
     }
   }
 
+  /** A pair that was replaced meanwhile (the athlete connected again, or is gone) stays as it is. Inside a transaction. */
+  function storeInPlaceOf(sent: string, athleteId: AthleteId, grant: TokenGrant): void {
+    if (read(athleteId)?.refreshToken === sent) store(athleteId, grant);
+  }
+
+  /** Not to be called off: where Strava rotates, the answer is the only copy of the pair that is good from now on. */
   async function refresh(request: TokenRequest): Promise<TokenAnswer> {
-    const { athleteId, syncClass, parent, signal } = request;
+    const { athleteId, syncClass, parent } = request;
+    const { signal } = new AbortController();
     if (strava === undefined) return { got: "trouble", error: "No Strava credentials are configured." };
     const span = tracer.startSpan("strava.refresh_token", {
       parent,
@@ -102,12 +109,11 @@ export function createTokenKeeper(options: {
         const reply = await strava.refreshToken(tokens.refreshToken, signal);
         const hold = governor.note({ athleteId, phase: "token", syncClass }, reply);
         if (reply.ok) {
-          await commits.soon(() => store(athleteId, reply.value));
+          await commits.soon(() => storeInPlaceOf(tokens.refreshToken, athleteId, reply.value));
           return { got: "token", accessToken: reply.value.accessToken };
         }
         span.fail(reply.fault.message);
         if (hold !== undefined) return { got: "hold", hold };
-        if (reply.fault.kind === "aborted") return { got: "called_off" };
         if (reply.fault.scope !== "athlete") return { got: "trouble", error: reply.fault.message };
       }
       return {
@@ -124,15 +130,26 @@ export function createTokenKeeper(options: {
     async accessToken(request) {
       const tokens = read(request.athleteId);
       if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
-      const isFresh = tokens.expiresAtMs - clock.nowMs() > REFRESH_WITHIN_MS;
+      // By Strava's clock: it gives the same token back until an hour is left by its own.
+      const isFresh = tokens.expiresAtMs - governor.view().stravaMs > REFRESH_WITHIN_MS;
       if (request.rejected === undefined ? isFresh : request.rejected !== tokens.accessToken) {
         return { got: "token", accessToken: tokens.accessToken };
       }
+      if (request.signal.aborted) return { got: "called_off" };
       const running = refreshes.get(request.athleteId);
-      if (running !== undefined) return running;
+      if (running !== undefined) return unlessCalledOff(request.signal, running);
       const started = refresh(request).finally(() => refreshes.delete(request.athleteId));
       refreshes.set(request.athleteId, started);
-      return started;
+      return unlessCalledOff(request.signal, started);
     },
   };
+}
+
+/** Who is called off leaves; the refresh goes on for the others, and for whoever comes next. */
+function unlessCalledOff(signal: AbortSignal, refreshed: Promise<TokenAnswer>): Promise<TokenAnswer> {
+  return new Promise((resolve, reject) => {
+    const leave = () => resolve({ got: "called_off" });
+    signal.addEventListener("abort", leave, { once: true });
+    refreshed.finally(() => signal.removeEventListener("abort", leave)).then(resolve, reject);
+  });
 }

@@ -1,0 +1,133 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { classRank, firstCursor, type ListCursor, nextCursor, PAGE_SIZE } from "../../src/core/sync.ts";
+import { epochMs, epochSeconds } from "../../src/core/units.ts";
+
+const cursor = (beforeSeconds: number, page: number): ListCursor => ({
+  beforeSeconds: epochSeconds(beforeSeconds),
+  page,
+});
+const page = (itemCount: number, oldest?: number) => ({
+  itemCount,
+  oldestStartSeconds: oldest === undefined ? undefined : epochSeconds(oldest),
+});
+
+test("the walk begins at the second of the start, never after it", () => {
+  expect(firstCursor(epochMs(1_763_334_772_000))).toEqual(cursor(1_763_334_772, 1));
+  expect(firstCursor(epochMs(1_763_334_772_999))).toEqual(cursor(1_763_334_772, 1));
+});
+
+test("after a full page the walk goes on one second after the oldest start seen", () => {
+  expect(nextCursor(cursor(1_000, 1), page(PAGE_SIZE, 500))).toEqual(cursor(501, 1));
+  expect(nextCursor(cursor(1_000, 3), page(PAGE_SIZE, 998))).toEqual(cursor(999, 1));
+});
+
+test("a full page within one second moves on by page, as does one that Strava sorted strangely", () => {
+  expect(nextCursor(cursor(1_000, 1), page(PAGE_SIZE, 999))).toEqual(cursor(1_000, 2));
+  expect(nextCursor(cursor(1_000, 2), page(PAGE_SIZE, 1_500))).toEqual(cursor(1_000, 3));
+});
+
+test("a full page of which nothing could be read moves on by page", () => {
+  expect(nextCursor(cursor(1_000, 1), page(PAGE_SIZE))).toEqual(cursor(1_000, 2));
+});
+
+test("a short page is not the end, one item under full or nearly empty", () => {
+  expect(nextCursor(cursor(1_000, 1), page(PAGE_SIZE - 1, 500))).toEqual(cursor(1_000, 2));
+  expect(nextCursor(cursor(1_000, 4), page(1, 3))).toEqual(cursor(1_000, 5));
+});
+
+test("only an empty page is the end", () => {
+  expect(nextCursor(cursor(1_000, 1), page(0))).toBe("end");
+  expect(nextCursor(cursor(1_000, 7), page(0, 3))).toBe("end");
+});
+
+test("people who wait come before those that nobody waits for", () => {
+  const classes = ["schedule", "connect", "manual", "event"] as const;
+  expect([...classes].sort((a, b) => classRank(a) - classRank(b))).toEqual(["manual", "event", "connect", "schedule"]);
+  expect(classRank("manual")).toBe(0);
+});
+
+type Activity = { id: number; start: number; isVisible: boolean };
+
+/** Strava's list: newest first, started before the cursor; a page leaves out what the token may not see. */
+function listed(activities: readonly Activity[], at: ListCursor, pageSize: number): Activity[] {
+  return activities
+    .filter((one) => one.start < at.beforeSeconds)
+    .sort((a, b) => b.start - a.start || b.id - a.id)
+    .slice((at.page - 1) * pageSize, at.page * pageSize)
+    .filter((one) => one.isVisible);
+}
+
+function walk(activities: readonly Activity[], pageSize: number): { seen: Set<number>; requests: number } {
+  const seen = new Set<number>();
+  let at: ListCursor | "end" = cursor(100_000, 1);
+  let requests = 0;
+  while (at !== "end") {
+    if (++requests > 10 * activities.length + 10) throw new Error(`the walk does not end: ${JSON.stringify(at)}`);
+    const items = listed(activities, at, pageSize);
+    for (const one of items) seen.add(one.id);
+    const oldest = items.length === 0 ? undefined : Math.min(...items.map((one) => one.start));
+    at = nextCursor(at, page(items.length, oldest), pageSize);
+  }
+  return { seen, requests };
+}
+
+const PAGES = fc.integer({ min: 1, max: 6 });
+/** Sizes around multiples of the page size, in few or many different seconds. */
+const lists = PAGES.chain((pageSize) =>
+  fc
+    .tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: -1, max: 1 }), fc.integer({ min: 1, max: 12 }))
+    .chain(([pages, more, seconds]) =>
+      fc.record({
+        pageSize: fc.constant(pageSize),
+        starts: fc.array(fc.integer({ min: 90_000, max: 90_000 + seconds }), {
+          minLength: Math.max(0, pages * pageSize + more),
+          maxLength: Math.max(0, pages * pageSize + more),
+        }),
+        hidden: fc.array(fc.nat({ max: 40 }), { maxLength: 6 }),
+      }),
+    ),
+);
+
+test("the walk ends and lists every activity, however many share a second at a page's edge", () => {
+  fc.assert(
+    fc.property(lists, ({ pageSize, starts }) => {
+      const activities = starts.map((start, id) => ({ id, start, isVisible: true }));
+      expect(walk(activities, pageSize).seen.size).toBe(activities.length);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("the walk ends and lists every visible activity when pages in the middle come short", () => {
+  fc.assert(
+    fc.property(lists, ({ pageSize, starts, hidden }) => {
+      const activities = starts.map((start, id) => ({ id, start, isVisible: !hidden.includes(id) }));
+      // A page of which nothing is visible looks like the end, and nobody can tell: such lists are left out.
+      fc.pre(!hasInvisiblePage(activities, pageSize));
+      const visible = activities.filter((one) => one.isVisible).map((one) => one.id);
+      const { seen } = walk(activities, pageSize);
+      expect([...seen].sort((a, b) => a - b)).toEqual(visible);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test("a list costs one request a page and one for the end, plus what the overlap of one second adds", () => {
+  const requests = (count: number) =>
+    walk(
+      Array.from({ length: count }, (_, id) => ({ id, start: 90_000 + id * 7, isVisible: true })),
+      4,
+    ).requests;
+  // Each full page but the first shows one activity again, so pages of 4 list 4, then 3 more each.
+  expect([0, 1, 3, 4, 6, 7, 9, 10].map(requests)).toEqual([1, 2, 2, 3, 3, 4, 4, 5]);
+});
+
+function hasInvisiblePage(activities: readonly Activity[], pageSize: number): boolean {
+  let run = 0;
+  for (const one of [...activities].sort((a, b) => b.start - a.start || b.id - a.id)) {
+    run = one.isVisible ? 0 : run + 1;
+    if (run >= pageSize) return true;
+  }
+  return false;
+}

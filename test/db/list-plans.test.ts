@@ -1,0 +1,65 @@
+import { expect, test } from "bun:test";
+import { type AthleteId, epochMs, type SyncId } from "../../src/core/units.ts";
+import { findAthletes } from "../../src/db/athletes.ts";
+import { findBatches } from "../../src/db/batches.ts";
+import { countOpenFindings } from "../../src/db/findings.ts";
+import type { Db } from "../../src/db/open.ts";
+import { type RaceFilter, readRaces } from "../../src/db/races.ts";
+import { countEndedSince, readSyncs } from "../../src/db/syncs.ts";
+import { emptyDb } from "../support/database.ts";
+
+/** How SQLite would run the statements of `work`, a line a step. */
+function planOf(work: (db: Db) => unknown): string {
+  const db = emptyDb();
+  const { $client: client } = db;
+  const seen: string[] = [];
+  const [query, prepare] = [client.query.bind(client), client.prepare.bind(client)];
+  Object.assign(client, {
+    query: (sql: string) => {
+      seen.push(sql);
+      return query(sql);
+    },
+    prepare: (sql: string) => {
+      seen.push(sql);
+      return prepare(sql);
+    },
+  });
+  work(db);
+  return seen
+    .flatMap((sql) => query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`).all())
+    .map((step) => step.detail)
+    .join("\n");
+}
+
+const SYNC = 1 as SyncId;
+const ATHLETE = 1 as AthleteId;
+const all: RaceFilter = { includeWithdrawn: true };
+const after = { startAtMs: 5, id: 5 };
+
+/** The lists of the API, and the index or key by which a page of each is found and ordered. */
+const LISTS: readonly [string, string, (db: Db) => unknown][] = [
+  ["syncs", "INTEGER PRIMARY KEY", (db) => readSyncs(db, {}, 100, 50)],
+  ["syncs of an athlete", "syncs_of_athlete", (db) => readSyncs(db, { athleteId: ATHLETE }, 100, 50)],
+  ["athletes", "INTEGER PRIMARY KEY", (db) => findAthletes(db, {}, 0, 50)],
+  ["batches", "batches_number", (db) => findBatches(db, { syncId: SYNC }, 0, 50)],
+  ["races", "races_newest", (db) => readRaces(db, all, undefined, 50)],
+  ["races behind a position", "races_newest", (db) => readRaces(db, all, after, 50)],
+  ["races since a day", "races_newest", (db) => readRaces(db, { ...all, fromMs: 5 }, undefined, 50)],
+];
+
+for (const [what, index, read] of LISTS) {
+  test(`a page of ${what} is found by ${index}, and nothing is sorted`, () => {
+    const plan = planOf(read);
+    expect(plan).toContain(index);
+    expect(plan).not.toContain("TEMP B-TREE");
+  });
+}
+
+test("syncs that ended lately are counted by the index of that span, not by reading all", () => {
+  const plan = planOf((db) => countEndedSince(db, epochMs(5)));
+  expect(plan).toContain("syncs_ended (completed_at_ms>?)");
+});
+
+test("open findings are counted by the index that holds only those", () => {
+  expect(planOf(countOpenFindings)).toContain("findings_open");
+});

@@ -1,0 +1,140 @@
+import { expect, test } from "bun:test";
+import { type BatchId, epochMs, leaseToken, type SyncId } from "../../src/core/units.ts";
+import * as batchStatements from "../../src/db/batches.ts";
+import * as findingStatements from "../../src/db/findings.ts";
+import type { Db } from "../../src/db/open.ts";
+import * as raceStatements from "../../src/db/races.ts";
+import { readDueRevocations } from "../../src/db/revocations.ts";
+import { readSyncLogs } from "../../src/db/sync-logs.ts";
+import * as syncStatements from "../../src/db/syncs.ts";
+import { activity, insertAthlete, insertBatch, insertRace, insertSync, NOW } from "../support/builders.ts";
+import { emptyDb } from "../support/database.ts";
+
+type Scene = { db: Db; athleteId: ReturnType<typeof insertAthlete>; syncId: SyncId; batchId: BatchId };
+
+/** An athlete with a sync, a batch and a race: no statistics, as on a daemon's first day. */
+function scene(): Scene {
+  const db = emptyDb();
+  const athleteId = insertAthlete(db);
+  const syncId = insertSync(db, { athleteId, phase: "enrichment" });
+  const batchId = insertBatch(db, { syncId });
+  insertRace(db, { athleteId, batchId });
+  return { db, athleteId, syncId, batchId };
+}
+
+/** How SQLite would run each statement that `work` runs, a line a step. */
+function plansOf(act: (scene: Scene) => unknown): string {
+  const s = scene();
+  const { $client: client } = s.db;
+  const seen = new Set<string>();
+  const [query, prepare] = [client.query.bind(client), client.prepare.bind(client)];
+  Object.assign(client, {
+    query: (sql: string) => {
+      seen.add(sql);
+      return query(sql);
+    },
+    prepare: (sql: string) => {
+      seen.add(sql);
+      return prepare(sql);
+    },
+  });
+  act(s);
+  expect(seen.size).toBeGreaterThan(0);
+  return [...seen]
+    .flatMap((sql) => query(`EXPLAIN QUERY PLAN ${sql}`).all())
+    .map((row) => (typeof row === "object" && row !== null && "detail" in row ? String(row.detail) : ""))
+    .join("\n");
+}
+
+const PROBE = { leaseToken: leaseToken("x"), leaseExpiresAtMs: NOW, owner: "o", nowMs: NOW, traceId: "t", spanId: "s" };
+const range = (s: Scene) => ({ athleteId: s.athleteId, syncId: s.syncId, fromMs: epochMs(0), toMs: NOW });
+const listed = (s: Scene) => ({
+  athleteId: s.athleteId,
+  activity: activity(),
+  fingerprint: "f",
+  syncId: s.syncId,
+  nowMs: NOW,
+});
+const unserved = (s: Scene) => ({ athleteId: s.athleteId, syncId: s.syncId, exhaustedSize: undefined, limit: 15 });
+
+/** Each hot statement, by the function that runs it, and the indexes that are there for it. */
+const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
+  [
+    "readNextDueBatch",
+    ["syncs_serving_order", "batches_live"],
+    ({ db }) => batchStatements.readNextDueBatch(db, NOW, 3),
+  ],
+  ["claimBatch", ["PRIMARY KEY"], ({ db, batchId }) => batchStatements.claimBatch(db, batchId, PROBE)],
+  ["renewLease", ["PRIMARY KEY"], (s) => batchStatements.renewLease(s.db, { ...PROBE, batchId: s.batchId }, NOW, NOW)],
+  [
+    "endRun",
+    ["PRIMARY KEY"],
+    (s) => batchStatements.endRun(s.db, { ...PROBE, batchId: s.batchId }, { status: "completed" }, NOW),
+  ],
+  [
+    "insertBatch",
+    ["batches_number"],
+    (s) => batchStatements.insertBatch(s.db, { ...s, type: "enrichment", size: 1, nowMs: NOW }),
+  ],
+  ["makeAllDue", ["batches_live"], ({ db, syncId }) => batchStatements.makeAllDue(db, syncId, NOW)],
+  ["hasLiveBatch", ["batches_live"], ({ db, syncId }) => batchStatements.hasLiveBatch(db, syncId, "enrichment")],
+  ["nextDueAtMs", ["batches_due"], ({ db }) => batchStatements.nextDueAtMs(db, NOW)],
+  ["readProcessingBatches", ["batches_processing"], ({ db }) => batchStatements.readProcessingBatches(db, 10)],
+  ["readNewestBatch", ["batches_number"], ({ db, syncId }) => batchStatements.readNewestBatch(db, syncId, "discovery")],
+  ["readBatches", ["batches_number"], ({ db, syncId }) => batchStatements.readBatches(db, syncId, 0, 10)],
+  [
+    "readSyncInProgress",
+    ["syncs_one_in_progress_per_athlete"],
+    (s) => syncStatements.readSyncInProgress(s.db, s.athleteId),
+  ],
+  ["readSyncsInProgress", ["syncs_in_progress"], ({ db }) => syncStatements.readSyncsInProgress(db, 0, 10)],
+  ["readRecentSyncs", ["syncs_ended"], ({ db }) => syncStatements.readRecentSyncs(db, 10)],
+  ["storeListedRace", [], (s) => raceStatements.storeListedRace(s.db, listed(s))],
+  ["withdrawIfHeld", ["races_activity"], (s) => raceStatements.withdrawIfHeld(s.db, s.athleteId, 5, NOW, "no race")],
+  ["withdrawVanished", ["races_of_athlete"], (s) => raceStatements.withdrawVanished(s.db, range(s), NOW)],
+  ["countVanished", ["races_of_athlete"], (s) => raceStatements.countVanished(s.db, range(s))],
+  ["countPending", ["races_pending"], ({ db, athleteId }) => raceStatements.countPending(db, athleteId)],
+  ["bindUnserved", ["races_pending"], (s) => raceStatements.bindUnserved(s.db, unserved(s), s.batchId)],
+  ["failExhausted", ["races_pending"], (s) => raceStatements.failExhausted(s.db, s.athleteId, s.syncId)],
+  [
+    "readOpenFindingsOfSync",
+    ["findings_open"],
+    ({ db, syncId }) => findingStatements.readOpenFindingsOfSync(db, syncId),
+  ],
+  ["countRemedies", ["findings_of_sync"], ({ db, syncId }) => findingStatements.countRemedies(db, syncId, NOW)],
+  ["readDueRevocations", ["revocations_due"], ({ db }) => readDueRevocations(db, NOW, 10)],
+  ["readSyncLogs", ["sync_logs_of_sync"], ({ db, syncId }) => readSyncLogs(db, { syncId }, 1_000, 50)],
+];
+
+for (const [name, indexes, run] of HOT) {
+  test(`${name} is served by ${indexes.join(" and ") || "its unique key"}: no table is read through, and nothing is sorted`, () => {
+    const plan = plansOf(run);
+    for (const index of indexes) expect(plan).toContain(index);
+    expect(plan).not.toMatch(/^SCAN (?!.*USING (?:COVERING )?INDEX)/m);
+    expect(plan).not.toContain("TEMP B-TREE");
+  });
+}
+
+/** These sort or group a few rows of one batch, sync or athlete, or those that are open. */
+const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
+  ["countUnserved", "races_pending", (s) => raceStatements.countUnserved(s.db, s.athleteId, s.syncId)],
+  ["readRacesOfBatch", "races_of_batch", ({ db, batchId }) => raceStatements.readRacesOfBatch(db, batchId)],
+  ["tallyOfSync", "races_of_batch", (s) => raceStatements.tallyOfSync(s.db, s.syncId, s.athleteId)],
+  ["countBatches", "batches_number", ({ db, syncId }) => batchStatements.countBatches(db, syncId, "enrichment")],
+  ["readLiveBatches", "batches_", ({ db, syncId }) => batchStatements.readLiveBatches(db, syncId, 10)],
+  ["readOpenFindings", "findings_open", ({ db }) => findingStatements.readOpenFindings(db, 0, 10)],
+];
+
+for (const [name, index, run] of SORTING) {
+  test(`${name} reads by ${index}, and no table through`, () => {
+    const plan = plansOf(run);
+    expect(plan).toContain(index);
+    expect(plan).not.toMatch(/^SCAN (?!.*USING (?:COVERING )?INDEX)/m);
+  });
+}
+
+test("the check of the plans sees a table that is read through, and a sort", () => {
+  const plan = plansOf(({ db }) => db.$client.query("SELECT * FROM races ORDER BY name").all());
+  expect(plan).toMatch(/^SCAN (?!.*USING (?:COVERING )?INDEX)/m);
+  expect(plan).toContain("TEMP B-TREE");
+});

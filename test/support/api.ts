@@ -1,0 +1,121 @@
+import { type Api, createApi } from "../../src/api/api.ts";
+import { createAuth, hashToken } from "../../src/api/auth.ts";
+import { MINUTE_MS } from "../../src/core/units.ts";
+import { insertAdminToken } from "../../src/db/admin-tokens.ts";
+import type { Scope } from "../../src/db/schema.ts";
+import { createScheduler, type Scheduler } from "../../src/scheduler/scheduler.ts";
+import type { SyncContext } from "../../src/sync/context.ts";
+import { createTestEngine, type TestEngine, type TestEngineOptions } from "./engine.ts";
+
+export const ADMIN_TOKEN = "admin-token-of-the-test";
+export const RUNTIME_TOKEN = "runtime-token-of-the-test";
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: what an answer holds is what a test asks.
+  readonly body: any;
+};
+
+export type TestApi = {
+  readonly api: Api;
+  readonly engine: TestEngine;
+  readonly scheduler: Scheduler;
+  get(path: string, options?: CallOptions): Promise<Answer>;
+  post(path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
+  patch(path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
+  delete(path: string, options?: CallOptions): Promise<Answer>;
+  /** A token of the table, with this scope. */
+  token(scope: Scope, expiresInMs?: number): string;
+  /** Lets the engine work until nothing is in progress, at most so long. */
+  settle(limitMs?: number): Promise<void>;
+};
+/** `token: null` sends none. */
+export type CallOptions = { readonly token?: string | null; readonly headers?: Readonly<Record<string, string>> };
+
+/** The whole API on the real engine: only the clock, the dice and Strava are the test's. */
+export function createTestApi(
+  options: TestEngineOptions & { withoutStrava?: boolean; started?: boolean } = {},
+): TestApi {
+  const engine = createTestEngine(options);
+  const { clock, db } = engine;
+  const context: SyncContext = options.withoutStrava ? { ...engine.context, strava: undefined } : engine.context;
+  const scheduler = createScheduler({
+    clock,
+    timezone: "UTC",
+    recorder: { ran: () => {}, skipped: () => {} },
+    jobs: [
+      {
+        job: "processor",
+        pattern: "* * * * *",
+        catchUp: "skip",
+        lastRunAtMs: null,
+        run: () => engine.processor.tick(),
+      },
+      {
+        job: "health-check",
+        pattern: "* * * * *",
+        catchUp: "skip",
+        lastRunAtMs: null,
+        run: async () => void (await engine.monitor.tick()),
+      },
+      { job: "full_sync", pattern: "", catchUp: "skip", lastRunAtMs: null, run: () => {} },
+    ],
+  });
+  if (options.started !== false) scheduler.start();
+  let made = 0;
+  const api = createApi({
+    context,
+    processor: engine.processor,
+    monitor: engine.monitor,
+    scheduler,
+    healthJob: "health-check",
+    quotaRules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
+    auth: createAuth({
+      context,
+      fixedTokens: [
+        { token: ADMIN_TOKEN, actor: "admin" },
+        { token: RUNTIME_TOKEN, actor: "runtime" },
+      ],
+    }),
+    randomBytes: (count) => new Uint8Array(count).fill(++made),
+    traceUrl: (traceId) => `https://traces.test/${traceId}`,
+    version: "1.2.3",
+  });
+
+  async function call(method: string, path: string, body: unknown, { token, headers }: CallOptions): Promise<Answer> {
+    const authorization = token === null ? {} : { authorization: `Bearer ${token ?? ADMIN_TOKEN}` };
+    const response = await api.fetch(
+      new Request(`http://localhost${path}`, {
+        method,
+        headers: { ...authorization, ...headers },
+        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+      }),
+    );
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get("content-type") ?? "");
+    return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
+  }
+
+  return {
+    api,
+    engine,
+    scheduler,
+    get: (path, how = {}) => call("GET", path, undefined, how),
+    post: (path, body, how = {}) => call("POST", path, body, how),
+    patch: (path, body, how = {}) => call("PATCH", path, body, how),
+    delete: (path, how = {}) => call("DELETE", path, undefined, how),
+    token(scope, expiresInMs) {
+      const token = `token-of-${scope}-${++made}`;
+      const nowMs = clock.nowMs();
+      const expiresAtMs = expiresInMs === undefined ? null : ((nowMs + expiresInMs) as typeof nowMs);
+      insertAdminToken(db, { label: scope, scope, tokenHash: hashToken(token), nowMs, expiresAtMs });
+      return token;
+    },
+    async settle(limitMs = 30 * MINUTE_MS) {
+      const isIdle = () => db.$client.query("SELECT 1 FROM syncs WHERE status = 'in_progress'").get() === null;
+      for (let passedMs = 0; passedMs < limitMs && !isIdle(); passedMs += 1_000) await clock.advance(1_000);
+    },
+  };
+}
