@@ -235,7 +235,9 @@ export function noteBatchCompleted(db: Db, id: SyncId): void {
 /** Adds a sentence to the sync's warnings. */
 export function addWarning(db: Db, id: SyncId, warning: string): void {
   db.update(syncs)
-    .set({ warnings: sql`json_insert(${syncs.warnings}, '$[#]', ${warning})` })
+    .set({
+      warnings: sql`json_insert(iif(json_valid(${syncs.warnings}), ${syncs.warnings}, '[]'), '$[#]', ${warning})`,
+    })
     .where(eq(syncs.id, id))
     .run();
 }

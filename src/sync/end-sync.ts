@@ -5,6 +5,7 @@ import { cancelLiveBatches } from "../db/batches.ts";
 import { addToCounter, type CounterName } from "../db/counters.ts";
 import { forgetListed, tallyOfSync } from "../db/races.ts";
 import type { SyncRow } from "../db/schema.ts";
+import { readSentences } from "../db/stored-json.ts";
 import { endSync, readSyncInProgress } from "../db/syncs.ts";
 import type { SyncContext } from "./context.ts";
 import { recordEvent } from "./record.ts";
@@ -61,7 +62,7 @@ function end(
   const { db, clock } = context;
   const nowMs = clock.nowMs();
   const { status, error, warning, message } = how;
-  const warnings = [...(JSON.parse(sync.warnings) as string[]), ...warning];
+  const warnings = [...readSentences(sync.warnings), ...warning];
   if (!endSync(db, sync.id, { status, nowMs, error, racesEnriched: enriched, racesFailed: failed, warnings })) return;
   cancelLiveBatches(db, sync.id, nowMs);
   forgetListed(db, sync.id);

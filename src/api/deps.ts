@@ -1,0 +1,34 @@
+import type { QuotaRules } from "../core/quota.ts";
+import type { EpochMs } from "../core/units.ts";
+import type { RandomBytes } from "../db/seal.ts";
+import type { Monitor } from "../health/monitor.ts";
+import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { SyncContext } from "../sync/context.ts";
+import type { Processor } from "../sync/processor.ts";
+import type { Auth } from "./auth.ts";
+
+/** What the API works with. Put together in `daemon.ts`. */
+export type ApiDeps = {
+  readonly context: SyncContext;
+  readonly processor: Processor;
+  readonly monitor: Monitor;
+  readonly scheduler: Scheduler;
+  /** The scheduler's job that runs the health check: how often the monitor must tick. */
+  readonly healthJob: string;
+  readonly quotaRules: QuotaRules;
+  readonly auth: Auth;
+  /** For new tokens: the machine's own, never dice. */
+  readonly randomBytes: RandomBytes;
+  /** Where a trace can be looked at; null where nobody said. */
+  readonly traceUrl: (traceId: string) => string | null;
+  readonly version: string;
+};
+
+/**
+ * What routes are built from: the dependencies, who sent an admitted request, and since when the API is up. While routes
+ * are built, nothing is asked of any of them: the documentation is made without a daemon.
+ */
+export type RouteDeps = ApiDeps & {
+  readonly actorOf: (request: Request) => string;
+  readonly startedAtMs: EpochMs;
+};

@@ -1,0 +1,172 @@
+import { t } from "elysia";
+import { describeState, type SyncState } from "../core/status.ts";
+import { readAthlete } from "../db/athletes.ts";
+import { countBatches } from "../db/batches.ts";
+import { countPending, tallyOfSync } from "../db/races.ts";
+import type { SyncRow } from "../db/schema.ts";
+import { readSentences } from "../db/stored-json.ts";
+import type { Monitor } from "../health/monitor.ts";
+import type { SyncContext } from "../sync/context.ts";
+import { readSnapshot } from "../sync/snapshot.ts";
+import { OrNull, Time, Word } from "./operation.ts";
+
+export const SYNC_STATES = ["processing", "waiting", "stalled"] as const;
+export const SYNC_STATUSES = ["in_progress", "completed", "failed", "cancelled"] as const;
+export const SYNC_PHASES = ["discovery", "enrichment"] as const;
+export const SYNC_MODES = ["full", "incremental"] as const;
+
+const WAIT_REASONS = [
+  "quota_15min",
+  "quota_daily",
+  "quota_reserve",
+  "backoff",
+  "queue",
+  "paused",
+  "strava_unavailable",
+  "app_inactive",
+] as const;
+
+/** A sync as every answer shows it. */
+export const SyncJson = t.Object({
+  sync_id: t.String(),
+  athlete_id: t.Integer(),
+  strava_id: OrNull(t.Integer({ description: "The athlete's id at Strava." })),
+  first_name: t.String(),
+  last_name: t.String(),
+  mode: Word(SYNC_MODES),
+  class: Word(["manual", "event", "connect", "schedule"], "Who waits for it; earlier ones are served first."),
+  phase: Word(SYNC_PHASES, "An ended sync keeps the phase in which it ended."),
+  status: Word(
+    ["processing", "waiting", "stalled", "completed", "failed", "cancelled"],
+    "The first three are syncs in progress, judged as the health check judges them.",
+  ),
+  activities_listed: t.Integer({ description: "Distinct activities that discovery has listed." }),
+  activities_synced: t.Integer({ description: "In discovery: activities listed. In enrichment: races enriched." }),
+  activities_expected: OrNull(t.Integer({ description: "In enrichment: races enriched and those still to do." })),
+  races_failed: t.Integer(),
+  requests: t.Integer({ description: "Requests to Strava so far." }),
+  started_at: Time("The start."),
+  completed_at: OrNull(Time("The end, however it came.")),
+  paused_at: OrNull(Time("Since when somebody holds it.")),
+  error: OrNull(t.String({ description: "Why it failed, and what to do." })),
+  warnings: t.Array(t.String()),
+  waiting: OrNull(
+    t.Object({ reason: Word(WAIT_REASONS), resumes_at: OrNull(Time("When it moves again.")), detail: t.String() }),
+  ),
+  estimated_completion_at: OrNull(Time("When it will be done; null: unknown.")),
+  trace_id: OrNull(t.String({ description: "Of the newest run of a batch." })),
+  trace_url: OrNull(t.String()),
+  health: t.Object({
+    total_batches: t.Integer({ description: "Batch counts are those of the current phase." }),
+    completed_batches: t.Integer(),
+    pending_batches: t.Integer(),
+    processing_batches: t.Integer(),
+    failed_batches: t.Integer(),
+    is_stalled: t.Boolean(),
+    warning: OrNull(t.String()),
+    last_activity_at: Time("When anything of it happened last."),
+  }),
+});
+export type SyncJson = typeof SyncJson.static;
+
+export type SyncViewer = {
+  /** A sync as answers show it. A few statements, and rows of this sync only. */
+  show(sync: SyncRow): SyncJson;
+  /** What a sync in progress is doing now. */
+  stateOf(sync: SyncRow): SyncState;
+};
+
+/** Shows syncs: their state is computed when asked, by the health check's own diagnosis, and never stored. */
+export function createSyncViewer(deps: {
+  context: Pick<SyncContext, "db">;
+  monitor: Monitor;
+  traceUrl: (traceId: string) => string | null;
+}): SyncViewer {
+  const { context, monitor, traceUrl } = deps;
+  const { db } = context;
+
+  function show(sync: SyncRow): SyncJson {
+    const athlete = readAthlete(db, sync.athleteId);
+    const isRunning = sync.status === "in_progress";
+    return {
+      sync_id: String(sync.id),
+      athlete_id: sync.athleteId,
+      strava_id: athlete?.stravaId ?? null,
+      first_name: athlete?.firstName ?? "",
+      last_name: athlete?.lastName ?? "",
+      mode: sync.mode,
+      class: sync.class,
+      phase: sync.phase,
+      activities_listed: sync.activitiesListed,
+      ...progressOf(sync),
+      requests: sync.requests,
+      started_at: sync.startedAtMs,
+      completed_at: sync.completedAtMs,
+      paused_at: sync.pausedAtMs,
+      error: sync.error,
+      warnings: readSentences(sync.warnings),
+      estimated_completion_at: null,
+      trace_id: sync.traceId,
+      trace_url: sync.traceId === null ? null : traceUrl(sync.traceId),
+      ...(isRunning ? showRunning(sync) : showEnded(sync)),
+    };
+  }
+
+  /** While it runs, its races tell, whatever a hand did to counts; at its end the counts were stored. */
+  function progressOf(sync: SyncRow): Pick<SyncJson, "activities_synced" | "activities_expected" | "races_failed"> {
+    const isRunning = sync.status === "in_progress";
+    const tally = isRunning ? tallyOfSync(db, sync.id, sync.athleteId) : undefined;
+    const enriched = tally === undefined ? sync.racesEnriched : (tally.get("enriched") ?? 0);
+    const failed = tally === undefined ? sync.racesFailed : (tally.get("failed") ?? 0);
+    if (sync.phase === "discovery") {
+      return { activities_synced: sync.activitiesListed, activities_expected: null, races_failed: failed };
+    }
+    const left = sync.status === "completed" ? 0 : countPending(db, sync.athleteId);
+    return { activities_synced: enriched, activities_expected: enriched + left, races_failed: failed };
+  }
+
+  function showRunning(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "health"> {
+    const snapshot = readSnapshot(db, sync);
+    const state = describeState(snapshot, monitor.rules(sync.class));
+    const { counts } = snapshot;
+    return {
+      status: state.state,
+      waiting: state.state === "waiting" ? waitingOf(state.waiting) : null,
+      health: {
+        total_batches: counts.total,
+        completed_batches: counts.completed,
+        pending_batches: counts.pending,
+        processing_batches: counts.processing,
+        failed_batches: counts.failed,
+        is_stalled: state.state === "stalled",
+        warning: state.state === "stalled" ? state.warning : null,
+        last_activity_at: sync.lastActivityAtMs,
+      },
+    };
+  }
+
+  function showEnded(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "health"> {
+    const counts = countBatches(db, sync.id, sync.phase);
+    const countOf = (status: Parameters<(typeof counts)["get"]>[0]) => counts.get(status) ?? 0;
+    return {
+      status: sync.status === "in_progress" ? "processing" : sync.status,
+      waiting: null,
+      health: {
+        total_batches: [...counts.values()].reduce((sum, count) => sum + count, 0),
+        completed_batches: countOf("completed"),
+        pending_batches: countOf("pending"),
+        processing_batches: countOf("processing"),
+        failed_batches: countOf("failed"),
+        is_stalled: false,
+        warning: null,
+        last_activity_at: sync.lastActivityAtMs,
+      },
+    };
+  }
+
+  return { show, stateOf: (sync) => describeState(readSnapshot(db, sync), monitor.rules(sync.class)) };
+}
+
+function waitingOf(waiting: Extract<SyncState, { state: "waiting" }>["waiting"]): NonNullable<SyncJson["waiting"]> {
+  return { reason: waiting.reason, resumes_at: waiting.resumesAtMs, detail: waiting.detail };
+}

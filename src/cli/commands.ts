@@ -1,0 +1,35 @@
+import type { Command } from "./command.ts";
+import { config } from "./config.ts";
+import { demo } from "./demo.ts";
+import { healthApply } from "./health-apply.ts";
+import { healthCheck } from "./health-check.ts";
+import { healthFindings } from "./health-findings.ts";
+import { migrate } from "./migrate.ts";
+import { openapi } from "./openapi.ts";
+import { sandbox } from "./sandbox.ts";
+import { serve } from "./serve.ts";
+import { status } from "./status.ts";
+import { sync } from "./sync.ts";
+import { tokenCreate } from "./token-create.ts";
+import { tokenList } from "./token-list.ts";
+import { tokenRevoke } from "./token-revoke.ts";
+import { version } from "./version.ts";
+
+/** Every command, in the order in which the help lists them. */
+export const COMMANDS: readonly Command[] = [
+  serve,
+  demo,
+  sandbox,
+  sync,
+  status,
+  healthCheck,
+  healthFindings,
+  healthApply,
+  migrate,
+  tokenCreate,
+  tokenList,
+  tokenRevoke,
+  config,
+  openapi,
+  version,
+];

@@ -1,0 +1,44 @@
+import type { FindingJson } from "../api/finding-view.ts";
+import type { Command } from "./command.ts";
+import { findDaemon } from "./daemon-client.ts";
+import { renderFinding } from "./finding-line.ts";
+import { createPaint } from "./paint.ts";
+import { loadSettings } from "./settings.ts";
+import { counted } from "./sync-line.ts";
+
+type CheckAnswer = {
+  readonly checked: number;
+  readonly dry_run: boolean;
+  readonly findings: readonly FindingJson[];
+};
+
+export const healthCheck: Command = {
+  name: "health check",
+  summary: "runs a health check now",
+  details: `Has the running daemon check every sync in progress now, as it does once a minute by itself, and says what it found and
+did. With --dry-run it says what it would do and changes nothing.`,
+  flags: {
+    "dry-run": { description: "Says what it would do, and changes nothing." },
+    json: { description: "The API's answer, as it is." },
+  },
+  takesSettings: true,
+  async run(given, world) {
+    const { terminal, clock, timeZone, program } = world;
+    const { config } = loadSettings(given, world);
+    const isDryRun = given.switches.has("dry-run");
+    const report = await findDaemon(config, world).post<CheckAnswer>("/api/admin/health/check", { dry_run: isDryRun });
+    if (given.switches.has("json")) {
+      terminal.out(JSON.stringify(report, null, 2));
+      return 0;
+    }
+    const drawing = { nowMs: clock.nowMs(), timeZone, paint: createPaint(terminal.color) };
+    const found = report.findings.length === 0 ? "nothing is wrong" : counted(report.findings.length, "finding");
+    const note = report.dry_run ? " (dry run: nothing was changed)" : "";
+    terminal.out(`${counted(report.checked, "sync")} checked: ${found}${note}.`);
+    for (const finding of report.findings) terminal.out(renderFinding(finding, drawing));
+    if (report.findings.some(({ outcome, id }) => outcome === "proposed" && id !== null)) {
+      terminal.out(`Apply a proposed remedy with "${program} health apply ID".`);
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,85 @@
+import { renderBar } from "./paint.ts";
+import type {
+  HealthAnswer,
+  QuotaAnswer,
+  QuotaWindowAnswer,
+  StatusAnswers,
+  SyncStatusAnswer,
+} from "./status-answers.ts";
+import { counted, type Drawing, renderSyncLine } from "./sync-line.ts";
+import { renderTable } from "./table.ts";
+import { clockTime, spellAgo, spellDuration } from "./time-words.ts";
+
+const QUOTA_BAR_WIDTH = 20;
+/** A fuller window than this is worth a colour. */
+const QUOTA_NEARLY_SPENT = 0.9;
+
+/** All that `status` shows, top to bottom: in a word, what runs, what ended, healing, quota. */
+export function renderStatus(answers: StatusAnswers, drawing: Drawing & { readonly address: string }): string {
+  const { syncStatus, health, quota } = answers;
+  const { active, recent } = syncStatus;
+  return [
+    `${drawing.paint.bold("Broomwagon")} at ${drawing.address}`,
+    renderSummary(syncStatus, drawing),
+    "",
+    heading("In progress", drawing),
+    ...(active.length === 0 ? ["  nothing"] : active.map((sync) => `  ${renderSyncLine(sync, drawing)}`)),
+    "",
+    heading("Ended last", drawing),
+    ...(recent.length === 0 ? ["  nothing yet"] : recent.map((sync) => `  ${renderSyncLine(sync, drawing)}`)),
+    "",
+    heading("Healing, last 24 hours", drawing),
+    ...renderHealth(health, syncStatus, drawing),
+    "",
+    heading("Strava's quota", drawing),
+    ...renderQuota(quota, drawing),
+  ].join("\n");
+}
+
+const heading = (text: string, { paint }: Drawing): string => paint.bold(text);
+
+function renderSummary({ summary }: SyncStatusAnswer, { paint }: Drawing): string {
+  const { active, processing, waiting, stalled, completed_24h: completed, failed_24h: failed } = summary;
+  const now = [`${counted(active, "sync")} in progress`, `${processing} processing`, `${waiting} waiting`].join(", ");
+  const day = `in 24 hours ${completed} completed, ${failed === 0 ? "none failed" : paint.red(`${failed} failed`)}`;
+  return `${now}, ${stalled === 0 ? "none stalled" : paint.red(`${stalled} stalled`)}; ${day}`;
+}
+
+function renderHealth(health: HealthAnswer, { summary }: SyncStatusAnswer, { nowMs, paint }: Drawing): string[] {
+  const { auto_fix_success_rate: rate, mean_time_to_repair_ms: repairMs } = health;
+  const isLate = health.is_alive ? "" : `  ${paint.red("the monitor is late: see /readyz")}`;
+  const success = rate === null ? "nothing to judge yet" : `${Math.round(rate * 100)} % of the remedies judged`;
+  const repaired = repairMs === null ? "" : `, repaired in ${spellDuration(repairMs)} on average`;
+  const open = health.open_findings === 0 ? "none open" : `${health.open_findings} open`;
+  return [
+    `  last check ${spellAgo(summary.last_health_check_at, nowMs)}, healing is ${summary.healing}${isLate}`,
+    `  ${counted(health.stalls_detected, "stall")} found, ${counted(health.remedies_applied, "remedy", "remedies")} applied, ${health.remedies_verified} verified, findings: ${open}`,
+    `  success: ${success}${repaired}`,
+  ];
+}
+
+/** The windows as bars, and why all requests wait when they do. */
+export function renderQuota({ windows, hold }: QuotaAnswer, drawing: Drawing): string[] {
+  const { nowMs, timeZone, paint } = drawing;
+  const rows = windows.map((window) => quotaRow(window, drawing));
+  const lines = renderTable(rows)
+    .split("\n")
+    .map((line) => `  ${line}`);
+  if (hold === null) return lines;
+  return [
+    ...lines,
+    `  ${paint.yellow(`all requests wait (${hold.reason}) until ${clockTime(hold.until, { nowMs, timeZone })}`)}`,
+  ];
+}
+
+function quotaRow(window: QuotaWindowAnswer, { nowMs, timeZone, paint }: Drawing): string[] {
+  const fraction = window.limit === 0 ? 1 : window.used / window.limit;
+  const bar = renderBar(fraction, QUOTA_BAR_WIDTH);
+  return [
+    `${window.budget === "read" ? "reads" : "all"}, ${window.window === "15min" ? "quarter-hour" : "day"}`,
+    fraction >= QUOTA_NEARLY_SPENT ? paint.red(bar) : paint.cyan(bar),
+    `${window.used}/${window.limit}`,
+    paint.dim(`resets ${clockTime(window.resets_at, { nowMs, timeZone })}`),
+    window.reserve === 0 ? "" : paint.dim(`${window.reserve} reserved`),
+  ];
+}

@@ -1,0 +1,32 @@
+import { SECOND_MS } from "../core/units.ts";
+import { retryWhenBusy } from "../db/busy.ts";
+import { dataDirectoryPaths } from "../db/data-directory.ts";
+import { closeDatabase, type Db, openDatabase } from "../db/open.ts";
+import type { GivenArguments } from "./arguments.ts";
+import { FailedError } from "./failures.ts";
+import { loadSettings } from "./settings.ts";
+import type { World } from "./world.ts";
+
+/** A daemon's transactions are short: whoever holds the lock longer is a backup or a person's shell. */
+const BUSY_LIMIT_MS = 10 * SECOND_MS;
+
+/**
+ * Does `work` on the configured database, beside a running daemon or without one.
+ * @throws StartError when there is no database, or it is none of ours; FailedError when it has no table of tokens yet.
+ */
+export async function withTokenStore<T>(
+  given: GivenArguments,
+  world: World,
+  work: (db: Db) => T extends PromiseLike<unknown> ? never : T,
+): Promise<T> {
+  const { databasePath } = dataDirectoryPaths(loadSettings(given, world).config.dataDir);
+  const db = openDatabase(databasePath, { mode: "write" });
+  try {
+    if (db.$client.query("SELECT 1 FROM sqlite_schema WHERE name = 'admin_tokens'").get() === null) {
+      throw new FailedError(`The schema of ${databasePath} is too old for tokens. Run "broomwagon migrate" first.`);
+    }
+    return await retryWhenBusy(() => work(db), { clock: world.clock, limitMs: BUSY_LIMIT_MS });
+  } finally {
+    closeDatabase(db);
+  }
+}

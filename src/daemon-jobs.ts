@@ -1,0 +1,53 @@
+import type { Config } from "./config.ts";
+import { readSchedule } from "./db/schedule.ts";
+import type { Seal } from "./db/seal.ts";
+import type { Monitor } from "./health/monitor.ts";
+import type { Job } from "./scheduler/scheduler.ts";
+import type { SyncContext } from "./sync/context.ts";
+import type { Processor } from "./sync/processor.ts";
+import { pruneHistory } from "./sync/prune-history.ts";
+import { revokeGrants } from "./sync/revoke-grants.ts";
+import { syncAll } from "./sync/sync-all.ts";
+
+/** The job whose turns the monitor's health is judged by. */
+export const HEALTH_JOB = "health-check";
+/** Every minute, as the processor's own pattern is by default: an erased athlete's grant is revoked at once. */
+const REVOKE_PATTERN = "* * * * *";
+/** At night, and not on the hour, when the schedules of syncs begin. */
+const PRUNE_PATTERN = "17 3 * * *";
+
+/** The daemon's jobs: when, and the one call of each. */
+export function createJobs(parts: {
+  config: Config;
+  context: SyncContext;
+  processor: Processor;
+  monitor: Monitor;
+  seal: Seal;
+}): readonly Job[] {
+  const { config, context, processor, monitor, seal } = parts;
+  const job = (name: string, pattern: string | undefined, catchUp: Job["catchUp"], run: Job["run"]): Job => ({
+    job: name,
+    pattern: pattern ?? "",
+    run,
+    catchUp,
+    lastRunAtMs: readSchedule(context.db, name)?.lastRunAtMs ?? null,
+  });
+  const wake = () => processor.wake();
+  return [
+    job("batch-processor", config.processorCron, "skip", () => processor.tick()),
+    job(HEALTH_JOB, config.healthCron, "skip", async () => {
+      await monitor.tick();
+    }),
+    // A club whose box was off at two in the night still gets its weekly list.
+    job("full-sync", config.fullSyncCron, "once", () => {
+      syncAll(context, { mode: "full", syncClass: "schedule" }, wake);
+    }),
+    job("incremental-sync", config.incrementalSyncCron, "once", () => {
+      syncAll(context, { mode: "incremental", syncClass: "schedule" }, wake);
+    }),
+    job("revoke-grants", REVOKE_PATTERN, "skip", () => revokeGrants(context, seal)),
+    job("prune-history", PRUNE_PATTERN, "once", async () => {
+      await pruneHistory(context, config.retentionMs);
+    }),
+  ];
+}

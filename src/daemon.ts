@@ -1,0 +1,281 @@
+import { randomBytes } from "node:crypto";
+import { createApi } from "./api/api.ts";
+import { createAuth, hashToken, makeToken } from "./api/auth.ts";
+import { type Listener, listen } from "./api/listen.ts";
+import { systemClock, systemDice } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { rollHex } from "./core/dice.ts";
+import { type Clock, type Dice, type Fetch, SECOND_MS } from "./core/units.ts";
+import { createJobs, HEALTH_JOB } from "./daemon-jobs.ts";
+import { hasAdminToken, insertAdminToken } from "./db/admin-tokens.ts";
+import { type DataDirectory, openDataDirectory } from "./db/data-directory.ts";
+import { migrate, migrationsFolder } from "./db/migrate.ts";
+import { closeDatabase, type Db, openDatabase } from "./db/open.ts";
+import { writeRuntimeFile } from "./db/runtime-file.ts";
+import { noteJobRun, noteJobSkipped } from "./db/schedule.ts";
+import { createSeal, openCheckWord, type Seal, sealCheckWord } from "./db/seal.ts";
+import { loadSecretKey } from "./db/secret-key.ts";
+import { readSetting, storeSetting } from "./db/settings.ts";
+import { createMonitor, type Monitor } from "./health/monitor.ts";
+import { recoverLeftBatches } from "./health/recover.ts";
+import { createScheduler, periodOf, type Scheduler } from "./scheduler/scheduler.ts";
+import { createStravaClient } from "./strava/client.ts";
+import { assembleSync } from "./sync/assemble.ts";
+import type { SyncContext } from "./sync/context.ts";
+import { createProcessor, type Processor } from "./sync/processor.ts";
+import { createTracer } from "./telemetry/create-tracer.ts";
+import { createLog, type Log } from "./telemetry/log.ts";
+import type { Tracer } from "./telemetry/tracing.ts";
+
+export type DaemonOptions = {
+  readonly config: Config;
+  readonly version: string;
+  /** Takes one log line, without its line break. */
+  readonly writeLogLine: (line: string) => void;
+  readonly color?: boolean;
+  /** How Strava is reached; the machine's own unless given. */
+  readonly fetch?: Fetch;
+  readonly clock?: Clock;
+  readonly dice?: Dice;
+};
+
+export type Daemon = {
+  /** Where it listens: `http://127.0.0.1:8720`. */
+  readonly url: string;
+  /** Set when this start made a token, since there was none: shown once, kept as a hash. */
+  readonly madeAdminToken: string | undefined;
+  /** Good while it runs: how other commands reach it. */
+  readonly runtimeToken: string;
+  /** Claims nothing new, finishes or releases what runs, flushes, and closes; within ten seconds. */
+  stop(): Promise<void>;
+};
+
+/** The time that running batches get to finish; with the rest of the stop it stays within ten seconds. */
+const STOP_BATCHES_MS = 6 * SECOND_MS;
+const STOP_ANSWERS_MS = SECOND_MS;
+const FLUSH_TRACES_MS = SECOND_MS;
+
+/**
+ * Puts the daemon together and starts it: the one place where everything below meets.
+ * @throws StartError, with what to do: second daemon, unwritable directory, corrupt or foreign database, wrong key,
+ *   newer schema, port taken. Nothing was changed then.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config, version, clock = systemClock, dice = systemDice } = options;
+  const log = createLog({
+    write: options.writeLogLine,
+    clock,
+    level: config.logLevel,
+    format: config.logFormat,
+    color: options.color ?? false,
+  });
+  const undo: (() => void)[] = [];
+  try {
+    const directory = openDataDirectory(config.dataDir);
+    undo.push(() => directory.release());
+    const { db, seal } = openStore(options, directory, log, clock);
+    undo.push(() => closeDatabase(db));
+    const tracer = await createTracer({
+      env: config.otelEnv,
+      clock,
+      dice,
+      version,
+      onProblem: (message) => log.warn("telemetry.problem", message),
+    });
+    const running = assemble(options, { db, seal, log, tracer, clock, dice });
+    const runtimeToken = makeToken(randomBytes);
+    const listener = openApi(options, running, runtimeToken);
+    undo.push(() => void listener.stopNow());
+    const madeAdminToken = makeFirstToken(config, running.context);
+    writeRuntimeFile(directory.runtimePath, { address: listener.url, pid: process.pid, token: runtimeToken });
+    begin(running, log, listener.url);
+    return {
+      url: listener.url,
+      madeAdminToken,
+      runtimeToken,
+      stop: once(() => stop(running, { listener, tracer, db, directory, log, clock })),
+    };
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw error;
+  }
+}
+
+type Running = { context: SyncContext; processor: Processor; monitor: Monitor; scheduler: Scheduler };
+
+/** Opens the database, proves the key, and brings the schema up to date: in this order, so that nothing is lost. */
+function openStore(options: DaemonOptions, directory: DataDirectory, log: Log, clock: Clock): { db: Db; seal: Seal } {
+  const db = openDatabase(directory.databasePath);
+  try {
+    const checkWord = readCheckWord(db);
+    const { key, warnings } = loadSecretKey({
+      ...(options.config.secretKey === undefined ? {} : { configured: options.config.secretKey }),
+      keyPath: directory.keyPath,
+      whenMissing: checkWord === undefined ? "create" : "refuse",
+    });
+    for (const warning of warnings) log.warn("key.warning", warning);
+    const seal = createSeal({ key, randomBytes });
+    if (checkWord !== undefined) openCheckWord(seal, checkWord);
+    const { applied, backup } = migrate(db, {
+      folder: migrationsFolder(),
+      nowMs: clock.nowMs(),
+      programVersion: options.version,
+    });
+    if (applied.length > 0) {
+      log.info(
+        "schema.migrated",
+        `Applied ${applied.join(", ")}${backup === undefined ? "" : `; a copy from before is at ${backup}`}.`,
+      );
+    }
+    if (checkWord === undefined) storeSetting(db, "key_check", sealCheckWord(seal));
+    return { db, seal };
+  } catch (error) {
+    closeDatabase(db);
+    throw error;
+  }
+}
+
+/** undefined in a database that is new, or older than the check. */
+function readCheckWord(db: Db): string | undefined {
+  const hasTable =
+    db.$client.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'settings'").get() !== null;
+  return hasTable ? readSetting(db, "key_check") : undefined;
+}
+
+function assemble(
+  options: DaemonOptions,
+  parts: { db: Db; seal: Seal; log: Log; tracer: Tracer; clock: Clock; dice: Dice },
+): Running {
+  const { config, fetch = (request) => globalThis.fetch(request) } = options;
+  const { clock, dice, seal } = parts;
+  const { clientId, clientSecret, apiUrl, oauthUrl } = config.strava;
+  const strava =
+    clientId === undefined || clientSecret === undefined
+      ? undefined
+      : createStravaClient({
+          fetch,
+          clock,
+          apiUrl,
+          oauthUrl,
+          clientId,
+          clientSecret,
+          timeoutMs: config.requestTimeoutMs,
+        });
+  const context = assembleSync({
+    ...parts,
+    strava,
+    rules: config,
+    quotaRules: { headroom: config.quotaHeadroom, reserve: config.quotaReserve },
+    requestsInFlight: config.requestsInFlight,
+    owner: rollHex(dice, 16),
+  });
+  const processor = createProcessor(context);
+  const monitor = createMonitor(context, processor, {
+    ...config,
+    periodMs: periodOf(config.healthCron, config.timezone, clock.nowMs()),
+  });
+  const scheduler = createScheduler({
+    clock,
+    timezone: config.timezone,
+    jobs: createJobs({ config, context, processor, monitor, seal }),
+    recorder: {
+      ran: (run) => {
+        if (run.error !== null)
+          parts.log.error("job.failed", `The job ${run.job} failed: ${run.error}`, { job: run.job });
+        record(context, () => noteJobRun(parts.db, run));
+      },
+      skipped: (job, what, count) => record(context, () => noteJobSkipped(parts.db, job, what, count)),
+    },
+  });
+  return { context, processor, monitor, scheduler };
+}
+
+/** The schedule's books go with whatever commits next. */
+function record(context: SyncContext, write: () => void): void {
+  context.commits.soon(write).catch((error: unknown) => {
+    context.log.warn("schedule.not_recorded", `A run of a job could not be recorded: ${String(error)}`);
+  });
+}
+
+function openApi(options: DaemonOptions, running: Running, runtimeToken: string): Listener {
+  const { config, version } = options;
+  const { context } = running;
+  const configured = config.adminToken === undefined ? [] : [{ token: config.adminToken, actor: "admin" as const }];
+  const auth = createAuth({ context, fixedTokens: [...configured, { token: runtimeToken, actor: "runtime" }] });
+  const traceUrl = (traceId: string) => config.traceUrl?.replaceAll("{traceId}", traceId) ?? null;
+  const api = createApi({
+    ...running,
+    auth,
+    traceUrl,
+    version,
+    randomBytes,
+    healthJob: HEALTH_JOB,
+    quotaRules: { headroom: config.quotaHeadroom, reserve: config.quotaReserve },
+  });
+  return listen({ host: config.host, port: config.port, fetch: (request) => api.fetch(request) });
+}
+
+/** Without a configured token and without one in the database, nobody could get in. */
+function makeFirstToken(config: Config, context: SyncContext): string | undefined {
+  const { db, clock, commits } = context;
+  if (config.adminToken !== undefined || hasAdminToken(db)) return undefined;
+  const token = makeToken(randomBytes);
+  const tokenHash = hashToken(token);
+  commits.now(() => {
+    insertAdminToken(db, { label: "first start", scope: "admin", tokenHash, nowMs: clock.nowMs(), expiresAtMs: null });
+  });
+  return token;
+}
+
+function begin(running: Running, log: Log, url: string): void {
+  const { context, processor, scheduler } = running;
+  const recovered = recoverLeftBatches(context);
+  if (recovered > 0) log.warn("daemon.recovered", `${recovered} batches of the former process are due again.`);
+  if (context.strava === undefined) {
+    log.warn(
+      "strava.not_configured",
+      "STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET are not set: nothing can be synced until they are.",
+    );
+  }
+  scheduler.start();
+  processor.wake();
+  // The first check does not wait for its minute: whatever happened while the daemon was down is found now.
+  void scheduler.runNow(HEALTH_JOB);
+  log.info("daemon.started", `Broomwagon listens at ${url}.`);
+}
+
+async function stop(
+  running: Running,
+  parts: { listener: Listener; tracer: Tracer; db: Db; directory: DataDirectory; log: Log; clock: Clock },
+): Promise<void> {
+  const { listener, tracer, db, directory, log, clock } = parts;
+  log.info("daemon.stopping", "Stopping: nothing new is claimed.");
+  running.scheduler.stop();
+  const drained = listener.drain();
+  await running.processor.stop(STOP_BATCHES_MS);
+  await within(clock, STOP_ANSWERS_MS, drained);
+  await listener.stopNow();
+  await tracer.shutdown(FLUSH_TRACES_MS);
+  await running.context.commits.drained();
+  closeDatabase(db);
+  directory.release();
+  log.info("daemon.stopped", "Stopped.");
+}
+
+function within(clock: Clock, limitMs: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const callOff = clock.after(limitMs, resolve);
+    work.finally(() => {
+      callOff();
+      resolve();
+    });
+  });
+}
+
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let started: Promise<T> | undefined;
+  return () => {
+    started ??= work();
+    return started;
+  };
+}
