@@ -246,6 +246,7 @@ CREATE TABLE `syncs` (
 	`list_from_s` integer,
 	`cursor_before_s` integer DEFAULT (unixepoch()) NOT NULL,
 	`cursor_page` integer DEFAULT 1 NOT NULL,
+	`cursor_resume_before_s` integer,
 	`activities_listed` integer DEFAULT 0 NOT NULL,
 	`races_enriched` integer DEFAULT 0 NOT NULL,
 	`races_failed` integer DEFAULT 0 NOT NULL,

@@ -12,9 +12,6 @@ export type WaitReason =
   | "strava_unavailable"
   | "app_inactive";
 
-/** A worker's time-limited right to a batch. */
-export type Lease = { readonly token: string; readonly expiresAtMs: EpochMs };
-
 /** How a run of a batch ended, as its worker saw it. */
 export type RunEnd =
   | { how: "done" } // the page is stored, or every race of the batch is settled

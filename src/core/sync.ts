@@ -18,7 +18,12 @@ const CLASS_ORDER: readonly SyncClass[] = ["manual", "event", "connect", "schedu
 export const classRank = (syncClass: SyncClass): number => CLASS_ORDER.indexOf(syncClass);
 
 /** Where the next page of an athlete's list starts: page `page` of what started before `beforeSeconds`. */
-export type ListCursor = { readonly beforeSeconds: EpochSeconds; readonly page: number };
+export type ListCursor = {
+  readonly beforeSeconds: EpochSeconds;
+  readonly page: number;
+  /** After a short page: where to go on by time, should that page turn out not to be the last. */
+  readonly resumeBeforeSeconds?: EpochSeconds | undefined;
+};
 
 /** Strava's largest page, so the fewest requests. */
 export const PAGE_SIZE = 200;
@@ -39,14 +44,18 @@ export type PageSeen = { readonly itemCount: number; readonly oldestStartSeconds
  * The next step of the walk, newest first. After a full page: before = oldest start seen + 1 s, page 1; so ids make the
  * overlap harmless, and two activities in one second lose none. Where that does not move, because a page's worth of
  * activities share a second: the next page. After a short page: the next page of the same range, since Strava may
- * return short pages in the middle. After an empty page: the end.
+ * return short pages in the middle; when it is not empty, the walk goes on by time from the short page, since a page
+ * counted in items skips one when something on the page before was deleted meanwhile. After an empty page: the end.
  * @returns the next cursor, or "end".
  * @see https://developers.strava.com/docs/ "Pagination": a short page need not be the last
  */
 export function nextCursor(cursor: ListCursor, page: PageSeen, pageSize = PAGE_SIZE): ListCursor | "end" {
   if (page.itemCount === 0) return "end";
+  if (cursor.resumeBeforeSeconds !== undefined) return { beforeSeconds: cursor.resumeBeforeSeconds, page: 1 };
   const nextPage = { beforeSeconds: cursor.beforeSeconds, page: cursor.page + 1 };
-  if (page.itemCount < pageSize || page.oldestStartSeconds === undefined) return nextPage;
+  if (page.oldestStartSeconds === undefined) return nextPage;
   const beforeSeconds = epochSeconds(page.oldestStartSeconds + 1);
-  return beforeSeconds < cursor.beforeSeconds ? { beforeSeconds, page: 1 } : nextPage;
+  const moves = beforeSeconds < cursor.beforeSeconds;
+  if (page.itemCount < pageSize) return moves ? { ...nextPage, resumeBeforeSeconds: beforeSeconds } : nextPage;
+  return moves ? { beforeSeconds, page: 1 } : nextPage;
 }

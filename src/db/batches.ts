@@ -90,6 +90,15 @@ export function renewLease(db: Db, fence: Fence, leaseExpiresAtMs: EpochMs, nowM
   return renewStatement(db).run(fence.batchId, fence.leaseToken, leaseExpiresAtMs, nowMs).changes > 0;
 }
 
+const holdsLeaseStatement = statement<{ held: 1 }, [number, string]>(
+  "SELECT 1 AS held FROM batches WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'",
+);
+
+/** The fence of every result: false when the lease is lost, so that nothing of this run may be committed (I3). */
+export function holdsLease(db: Db, fence: Fence): boolean {
+  return holdsLeaseStatement(db).get(fence.batchId, fence.leaseToken) !== null;
+}
+
 export type BatchTally = {
   readonly requests: number;
   readonly activitiesFetched: number;

@@ -15,6 +15,10 @@ export type Commits = {
   soon<T>(work: Work<T>): Promise<T>;
   /** Inside `work`: does something once it is committed, and never when it is not. For log lines, wake-ups, requests. */
   afterCommit(done: () => void): void;
+  /** Inside `work`: writes something once at the end of the transaction, for all the work that shares it. */
+  atEnd(write: () => void): void;
+  /** The number of the open transaction, or of the last one: what was checked in the same one still holds. */
+  transaction(): number;
   /** Resolves when everything queued so far is committed or refused. */
   drained(): Promise<void>;
 };
@@ -45,6 +49,8 @@ export function createCommits(options: { db: Db; clock: Clock; beforeCommit: () 
   let waitedMs = 0;
   let callbacks: (() => void)[] = [];
   let idle: (() => void)[] = [];
+  let number = 0;
+  let endings: (() => void)[] = [];
 
   function schedule(delayMs: number): void {
     isScheduled = true;
@@ -83,8 +89,11 @@ export function createCommits(options: { db: Db; clock: Clock; beforeCommit: () 
     // A transaction inside another would commit nothing, and call back before the outer one had.
     if (db.$client.inTransaction) throw new Error("A commit was begun inside another one: a bug in the caller");
     callbacks = [];
+    endings = [];
+    number++;
     const result = inWriteTransaction<T>(db, () => {
       const value = work();
+      for (const write of endings) write();
       callbacks.push(beforeCommit());
       return value;
     });
@@ -141,6 +150,8 @@ export function createCommits(options: { db: Db; clock: Clock; beforeCommit: () 
       });
     },
     afterCommit: (done) => callbacks.push(done),
+    atEnd: (write) => endings.push(write),
+    transaction: () => number,
     drained: () => (queue.length === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
   };
 }

@@ -112,16 +112,18 @@ export type ListedRange = {
   readonly toMs: EpochMs;
 };
 
-const countVanishedStatement = statement<{ held: number; vanished: number }, [number, number, number, number]>(
-  `SELECT count(*) AS held, ifnull(sum(seen_in_sync_id IS NOT ?2 AND start_at_ms >= ?3 AND start_at_ms < ?4), 0) AS vanished
+const countVanishedStatement = statement<Vanished, [number, number, number, number]>(
+  `SELECT count(*) AS held, ifnull(sum(seen_in_sync_id IS ?2), 0) AS seen, ifnull(sum(seen_in_sync_id IS NOT ?2 AND start_at_ms >= ?3 AND start_at_ms < ?4), 0) AS vanished
    FROM races WHERE athlete_id = ?1 AND withdrawn_at_ms IS NULL AND fingerprint <> ''`,
 );
 
-/** How many of an athlete's races a completely listed range no longer shows, and how many are held in all. */
-export function countVanished(db: Db, range: ListedRange): { held: number; vanished: number } {
-  return (
-    countVanishedStatement(db).get(range.athleteId, range.syncId, range.fromMs, range.toMs) ?? { held: 0, vanished: 0 }
-  );
+/** Of the races held of an athlete: how many there are, how many the list showed, how many its range no longer shows. */
+export type Vanished = { readonly held: number; readonly seen: number; readonly vanished: number };
+
+/** Counts what a completely listed range no longer shows. */
+export function countVanished(db: Db, range: ListedRange): Vanished {
+  const counted = countVanishedStatement(db).get(range.athleteId, range.syncId, range.fromMs, range.toMs);
+  return counted ?? { held: 0, seen: 0, vanished: 0 };
 }
 
 const withdrawVanishedStatement = statement<unknown, [number, number, number, number, number]>(
@@ -166,22 +168,24 @@ const enrichStatement = statement<
     number | null,
     string,
     string | null,
-    string,
     string | null,
     string | null,
     number,
   ]
 >(
   `UPDATE races SET name = ?3, sport_type = ?4, distance_m = ?5, moving_s = ?6, elapsed_s = ?7, elevation_gain_m = ?8, start_at_ms = ?9,
-     start_local = ?10, timezone = ?11, utc_offset_s = ?12, visibility = ?13, summary_polyline = ?14, fingerprint = ?15,
-     polyline = ?16, description = ?17, enrichment = 'enriched', enrichment_error = NULL, enriched_at_ms = ?18, last_seen_at_ms = ?18
+     start_local = ?10, timezone = ?11, utc_offset_s = ?12, visibility = ?13, summary_polyline = ?14,
+     polyline = ?15, description = ?16, enrichment = 'enriched', enrichment_error = NULL, enriched_at_ms = ?17, last_seen_at_ms = ?17
    WHERE id = ?1 AND batch_id = ?2 AND enrichment = 'pending'`,
 );
 
-/** Stores a detail. The race must still be this batch's to enrich: false when it is not, and nothing is written. */
+/**
+ * Stores a detail. The race must still be this batch's to enrich: false when it is not, and nothing is written. The
+ * fingerprint stays the list's own: should a detail ever spell a field otherwise, every list would ask for it again.
+ */
 export function storeDetail(
   db: Db,
-  race: { id: RaceId; batchId: BatchId; activity: DetailedActivity; fingerprint: string; nowMs: EpochMs },
+  race: { id: RaceId; batchId: BatchId; activity: DetailedActivity; nowMs: EpochMs },
 ): boolean {
   const { activity } = race;
   return (
@@ -200,7 +204,6 @@ export function storeDetail(
       activity.utcOffsetSeconds,
       activity.visibility,
       activity.summaryPolyline,
-      race.fingerprint,
       activity.polyline,
       activity.description,
       race.nowMs,

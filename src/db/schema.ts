@@ -114,6 +114,7 @@ export const syncs = sqliteTable(
     /** Where the next page of the list starts. A row that a hand made starts at the moment of its making. */
     cursorBeforeSeconds: integer("cursor_before_s").$type<EpochSeconds>().notNull().default(sql`(unixepoch())`),
     cursorPage: integer("cursor_page").notNull().default(1),
+    cursorResumeBeforeSeconds: integer("cursor_resume_before_s").$type<EpochSeconds>(),
     activitiesListed: integer("activities_listed").notNull().default(0),
     /** Set when the sync ends; while it runs, its races tell. */
     racesEnriched: integer("races_enriched").notNull().default(0),

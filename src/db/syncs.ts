@@ -173,9 +173,9 @@ export function setPhase(db: Db, id: SyncId, phase: SyncPhase, nowMs: EpochMs): 
     .run();
 }
 
-const storeCursorStatement = statement<unknown, [number, number, number, number, number, number]>(
-  `UPDATE syncs SET cursor_before_s = ?2, cursor_page = ?3, list_complete = ?4, activities_listed = activities_listed + ?5,
-     requests = requests + 1, last_activity_at_ms = ?6, last_progress_at_ms = ?6
+const storeCursorStatement = statement<unknown, [number, number, number, number | null, number, number, number]>(
+  `UPDATE syncs SET cursor_before_s = ?2, cursor_page = ?3, cursor_resume_before_s = ?4, list_complete = ?5,
+     activities_listed = activities_listed + ?6, requests = requests + 1, last_activity_at_ms = ?7, last_progress_at_ms = ?7
    WHERE id = ?1 AND status = 'in_progress'`,
 );
 
@@ -185,20 +185,37 @@ export function storeCursor(
   id: SyncId,
   page: { cursor: ListCursor; isListComplete: boolean; newlyListed: number; nowMs: EpochMs },
 ): boolean {
-  const { cursor, isListComplete, newlyListed, nowMs } = page;
+  const { beforeSeconds, page: pageNumber, resumeBeforeSeconds } = page.cursor;
+  const isComplete = page.isListComplete ? 1 : 0;
   return (
-    storeCursorStatement(db).run(id, cursor.beforeSeconds, cursor.page, isListComplete ? 1 : 0, newlyListed, nowMs)
-      .changes > 0
+    storeCursorStatement(db).run(
+      id,
+      beforeSeconds,
+      pageNumber,
+      resumeBeforeSeconds ?? null,
+      isComplete,
+      page.newlyListed,
+      page.nowMs,
+    ).changes > 0
   );
 }
 
-const noteProgressStatement = statement<unknown, [number, number]>(
-  `UPDATE syncs SET requests = requests + 1, last_activity_at_ms = ?2, last_progress_at_ms = ?2 WHERE id = ?1 AND status = 'in_progress'`,
+/** Where the walk of a sync stands. */
+export function cursorOf(sync: SyncRow): ListCursor {
+  return {
+    beforeSeconds: sync.cursorBeforeSeconds,
+    page: sync.cursorPage,
+    resumeBeforeSeconds: sync.cursorResumeBeforeSeconds ?? undefined,
+  };
+}
+
+const noteProgressStatement = statement<unknown, [number, number, number]>(
+  `UPDATE syncs SET requests = requests + ?3, last_activity_at_ms = ?2, last_progress_at_ms = ?2 WHERE id = ?1 AND status = 'in_progress'`,
 );
 
-/** A race settled: the sync moved. Returns false when the sync has ended. */
-export function noteProgress(db: Db, id: SyncId, nowMs: EpochMs): boolean {
-  return noteProgressStatement(db).run(id, nowMs).changes > 0;
+/** Races settled: the sync moved. Returns false when the sync has ended. */
+export function noteProgress(db: Db, id: SyncId, nowMs: EpochMs, requests: number): boolean {
+  return noteProgressStatement(db).run(id, nowMs, requests).changes > 0;
 }
 
 const noteActivityStatement = statement<unknown, [number, number, number]>(

@@ -6,7 +6,7 @@ import { readAthlete } from "../db/athletes.ts";
 import { tallyUnderLease } from "../db/batches.ts";
 import { markSeen, noteListed, storeListedRace, withdrawIfHeld } from "../db/races.ts";
 import type { AthleteRow, SyncRow } from "../db/schema.ts";
-import { addWarning, readSync, storeCursor } from "../db/syncs.ts";
+import { addWarning, cursorOf, readSync, storeCursor } from "../db/syncs.ts";
 import type { ActivityPage } from "../strava/reply.ts";
 import { askStrava } from "./ask-strava.ts";
 import type { SyncContext } from "./context.ts";
@@ -23,12 +23,17 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
   const sync = readSync(context.db, run.syncId);
   const athlete = readAthlete(context.db, run.athleteId);
   if (sync === undefined || athlete === undefined) return { result: "lease_lost" };
-  const cursor: ListCursor = { beforeSeconds: sync.cursorBeforeSeconds, page: sync.cursorPage };
+  const cursor = cursorOf(sync);
   const answer = await askStrava(context, run, {
     name: "strava.list_activities",
     phase: "discovery",
     attributes: { "broomwagon.list.page": cursor.page, "broomwagon.list.before_s": cursor.beforeSeconds },
-    send: (strava, accessToken) => strava.listActivities(accessToken, { ...cursor, perPage: PAGE_SIZE }, run.signal),
+    send: (strava, accessToken) =>
+      strava.listActivities(
+        accessToken,
+        { beforeSeconds: cursor.beforeSeconds, page: cursor.page, perPage: PAGE_SIZE },
+        run.signal,
+      ),
   });
   switch (answer.got) {
     case "value":

@@ -1,15 +1,14 @@
 import type { DetailedActivity } from "../core/activity.ts";
 import { type AfterFailedTry, afterFailedTry } from "../core/enrichment.ts";
 import { type Fault, isRetryable } from "../core/fault.ts";
-import { isRace, listFingerprint } from "../core/race.ts";
+import { isRace } from "../core/race.ts";
 import { readAthlete } from "../db/athletes.ts";
-import { tallyUnderLease } from "../db/batches.ts";
 import { type RaceToEnrich, readRacesOfBatch, storeDetail, storeNoDetail, withdrawIfHeld } from "../db/races.ts";
-import { noteProgress } from "../db/syncs.ts";
 import { type Answer, askStrava } from "./ask-strava.ts";
 import type { SyncContext } from "./context.ts";
 import { finishRun } from "./end-run.ts";
 import type { Run, RunResult } from "./run.ts";
+import { createRunTally, type RunTally } from "./run-tally.ts";
 
 /**
  * Runs one enrichment batch: asks for the detail of each of its races, side by side as far as the governor lets them
@@ -22,6 +21,7 @@ export async function enrichRaces(context: SyncContext, run: Run): Promise<RunRe
   if (races.length === 0) return endEmpty(context, run);
   const work: Work = {
     run,
+    tally: createRunTally(context, run),
     athleteStravaId: athlete.stravaId,
     unsettled: races.length,
     stopped: undefined,
@@ -36,6 +36,7 @@ export async function enrichRaces(context: SyncContext, run: Run): Promise<RunRe
 /** What the races of one run share. */
 type Work = {
   readonly run: Run;
+  readonly tally: RunTally;
   readonly athleteStravaId: number;
   /** Races that are still pending. */
   unsettled: number;
@@ -98,23 +99,19 @@ function settleRace(
   race: RaceToEnrich,
   answer: Extract<Answer<DetailedActivity>, { got: "value" | "fault" }>,
 ): boolean {
-  const { db, clock } = context;
-  const { run } = work;
-  const nowMs = clock.nowMs();
+  const { run, tally } = work;
+  if (!tally.isHeld()) return false;
   const settled = answer.got === "value" ? judgeDetail(work, answer.value) : judgeFault(context, race, answer.fault);
-  const racesEnriched = settled.as === "enriched" ? 1 : 0;
-  const racesFailed = settled.as === "failed" ? 1 : 0;
-  const tally = { requests: 1, activitiesFetched: 0, racesAdded: 0, racesEnriched, racesFailed };
-  if (!tallyUnderLease(db, run.fence, tally)) return false;
-  noteProgress(db, run.syncId, nowMs);
   storeSettled(context, run, race, settled);
+  tally.add({ racesEnriched: settled.as === "enriched" ? 1 : 0, racesFailed: settled.as === "failed" ? 1 : 0 });
   if (settled.as === "retry") {
     work.lastError = settled.error;
     return true;
   }
   work.unsettled--;
-  const isLast = work.unsettled === 0;
-  return isLast ? finishRun(context, run, { how: "done" }) : true;
+  if (work.unsettled > 0) return true;
+  tally.write();
+  return finishRun(context, run, { how: "done" });
 }
 
 type Settled = { as: "enriched"; activity: DetailedActivity } | { as: "unavailable" } | AfterFailedTry;
@@ -137,7 +134,7 @@ function storeSettled(context: SyncContext, run: Run, race: RaceToEnrich, settle
   switch (settled.as) {
     case "enriched": {
       const { activity } = settled;
-      if (!storeDetail(db, { ...key, activity, fingerprint: listFingerprint(activity), nowMs })) return;
+      if (!storeDetail(db, { ...key, activity, nowMs })) return;
       if (!isRace(activity, rules))
         withdrawIfHeld(db, run.athleteId, activity.stravaActivityId, nowMs, "no longer tagged as a race");
       return;

@@ -28,7 +28,7 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
   forgetListed(db, syncId);
   // Also of an incremental sync, where nothing was listed before and it had no bound to stop at.
   const listedAtMs = sync.listFromSeconds === null ? sync.startedAtMs : null;
-  const { held, vanished } = countVanished(db, range);
+  const { held, seen, vanished } = countVanished(db, range);
   const wouldEmpty = held > 0 && vanished === held;
   if (wouldEmpty && (athlete.emptiedAtMs === null || sync.startedAtMs - athlete.emptiedAtMs < BELIEVED_AFTER_MS)) {
     noteCompleteList(db, athlete.id, listedAtMs, athlete.emptiedAtMs ?? sync.startedAtMs);
@@ -38,7 +38,9 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
     return;
   }
   const withdrawn = vanished === 0 ? 0 : withdrawVanished(db, range, nowMs);
-  noteCompleteList(db, athlete.id, listedAtMs, null);
+  // A bounded list that shows none of the races says nothing about a doubt that a whole list has raised.
+  const isDoubtSettled = sync.listFromSeconds === null || seen > 0;
+  noteCompleteList(db, athlete.id, listedAtMs, isDoubtSettled ? null : athlete.emptiedAtMs);
   if (withdrawn > 0) {
     recordEvent(context, {
       syncId,

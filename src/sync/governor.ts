@@ -51,6 +51,8 @@ export type Governor = {
 
 /** So many requests in a row without an answer worth the name, and it is Strava, not the items. */
 const FAILURES_TILL_STORM = 10;
+/** Single activities fail for days at Strava, lists hardly ever: three pages in a row are a storm as well. */
+const FAILURES_A_LIST_PAGE = 4;
 const FIRST_OUTAGE_WAIT_MS = 30 * SECOND_MS;
 /** An inactive application is mended by a person: looking every quarter of an hour is enough. */
 const INACTIVE_WAIT_MS = 15 * MINUTE_MS;
@@ -116,19 +118,15 @@ export function createGovernor(options: {
       if (waiters.length === 0 && look()) return;
       signal.addEventListener("abort", abort, { once: true });
       waiters.push(waiter);
-      waiters.sort((a, b) => a.rank - b.rank || a.sequence - b.sequence);
+      // In order of arrival they are sorted already, but for an earlier class.
+      if ((waiters.at(-2)?.rank ?? 0) > waiter.rank) waiters.sort((a, b) => a.rank - b.rank || a.sequence - b.sequence);
       // An earlier class does not wait behind a later one that waits for the reserve.
       serveWaiters();
     });
   }
 
   function serveWaiters(): void {
-    let settled = true;
-    while (settled) {
-      const waiter = waiters[0];
-      settled = waiter?.look() ?? false;
-      if (settled) waiters = waiters.filter((other) => other !== waiter);
-    }
+    while (waiters[0]?.look() === true) waiters.shift();
   }
 
   /** The ledger counts by Strava's day, since that is the day whose budget was spent. */
@@ -162,7 +160,7 @@ export function createGovernor(options: {
   }
 
   /** The hold that a reply puts on everybody, if any. */
-  function learnFault(reply: Reply<unknown>): Hold | undefined {
+  function learnFault(asker: Asker, reply: Reply<unknown>): Hold | undefined {
     if (reply.ok) {
       failuresInARow = 0;
       outages = 0;
@@ -174,7 +172,7 @@ export function createGovernor(options: {
       if (fault.scope !== "caller") failuresInARow = 0;
       return undefined;
     }
-    failuresInARow++;
+    failuresInARow += asker.phase === "discovery" ? FAILURES_A_LIST_PAGE : 1;
     if (failuresInARow < FAILURES_TILL_STORM) return undefined;
     return putHold(outageHold);
   }
@@ -219,12 +217,13 @@ export function createGovernor(options: {
       if (place === "called_off") return { got: "called_off" };
       if (place !== "place") return { got: "hold", hold: place };
       const sequence = ++sent;
-      const reply = await send();
-      inFlight--;
+      const reply = await send().finally(() => {
+        inFlight--;
+      });
       learnTime(reply);
       learnQuota(reply, sequence);
       enter(asker, reply.status);
-      const newHold = learnFault(reply);
+      const newHold = learnFault(asker, reply);
       serveWaiters();
       return newHold === undefined ? { got: "reply", reply } : { got: "hold", hold: newHold };
     },
@@ -232,7 +231,7 @@ export function createGovernor(options: {
       learnTime(reply);
       enter(asker, reply.status);
       // A token that is handed out says nothing about the API: an outage of that goes on.
-      return reply.ok ? undefined : learnFault(reply);
+      return reply.ok ? undefined : learnFault(asker, reply);
     },
     persist() {
       if (!isDirty) return () => {};

@@ -4,13 +4,14 @@ import { countBatches, hasLiveBatch, readLiveBatches, readNewestBatch } from "..
 import type { Db } from "../db/open.ts";
 import { countPending, countUnserved } from "../db/races.ts";
 import type { BatchRow, SyncRow } from "../db/schema.ts";
+import { cursorOf } from "../db/syncs.ts";
 
 /** A snapshot shows at most so many live batches: one bad sync must not make a health check slow. */
 const LIVE_BATCHES_SHOWN = 500;
 
 /** Reads what the plan looks at. Costs a few statements, and rows of this sync's own live work only. */
 export function readPlanInput(db: Db, sync: SyncRow): PlanInput {
-  const cursor = { beforeSeconds: sync.cursorBeforeSeconds, page: sync.cursorPage };
+  const cursor = cursorOf(sync);
   const listComplete = sync.listComplete === null ? undefined : sync.listComplete === 1;
   const hasLive = hasLiveBatch(db, sync.id, sync.phase);
   const newest = sync.phase === "discovery" && !hasLive ? readNewestBatch(db, sync.id, "discovery") : null;

@@ -32,8 +32,18 @@ test("a full page of which nothing could be read moves on by page", () => {
 });
 
 test("a short page is not the end, one item under full or nearly empty", () => {
-  expect(nextCursor(cursor(1_000, 1), page(PAGE_SIZE - 1, 500))).toEqual(cursor(1_000, 2));
-  expect(nextCursor(cursor(1_000, 4), page(1, 3))).toEqual(cursor(1_000, 5));
+  const resumesAt = (seconds: number) => ({ resumeBeforeSeconds: epochSeconds(seconds) });
+  expect(nextCursor(cursor(1_000, 1), page(PAGE_SIZE - 1, 500))).toEqual({ ...cursor(1_000, 2), ...resumesAt(501) });
+  expect(nextCursor(cursor(1_000, 4), page(1, 3))).toEqual({ ...cursor(1_000, 5), ...resumesAt(4) });
+  // Where the short page ends in the very second before which it was asked for, time would not move.
+  expect(nextCursor(cursor(1_000, 1), page(PAGE_SIZE - 1, 999))).toEqual(cursor(1_000, 2));
+});
+
+test("a short page that turns out not to be the last is gone on from by time: its tail may have moved up meanwhile", () => {
+  const behindShort = { ...cursor(1_000, 2), resumeBeforeSeconds: epochSeconds(501) };
+  expect(nextCursor(behindShort, page(PAGE_SIZE, 300))).toEqual(cursor(501, 1));
+  expect(nextCursor(behindShort, page(1, 300))).toEqual(cursor(501, 1));
+  expect(nextCursor(behindShort, page(0))).toBe("end");
 });
 
 test("only an empty page is the end", () => {

@@ -87,7 +87,7 @@ test("a sync ends once: whoever comes later changes nothing", () => {
   });
   expect(endSync(db, id, { ...END, status: "failed", error: "no" })).toBe(false);
   expect(storeCursor(db, id, { cursor: CURSOR, isListComplete: true, newlyListed: 5, nowMs: later(10) })).toBe(false);
-  expect(noteProgress(db, id, later(10))).toBe(false);
+  expect(noteProgress(db, id, later(10), 1)).toBe(false);
   expect(setPaused(db, id, later(10))).toBe(false);
   setPhase(db, id, "enrichment", later(10));
   expect(readSync(db, id)).toEqual(ended as NonNullable<typeof ended>);
@@ -107,7 +107,7 @@ test("a stored page moves the cursor, the counts and the progress; activity alon
     lastProgressAtMs: later(2),
     lastActivityAtMs: later(5),
   });
-  expect(noteProgress(db, id, later(7))).toBe(true);
+  expect(noteProgress(db, id, later(7), 1)).toBe(true);
   expect(readSync(db, id)).toMatchObject({ requests: 5, lastProgressAtMs: later(7), lastActivityAtMs: later(7) });
 });
 
