@@ -8,7 +8,7 @@ import { closeDatabase, type Db, openDatabase } from "../src/db/open.ts";
 import { storeQuota } from "../src/db/quota.ts";
 import { createSeal } from "../src/db/seal.ts";
 import { insertSync } from "../src/db/syncs.ts";
-import { createStravaClient } from "../src/strava/client.ts";
+import { createStravaClient, type StravaClient } from "../src/strava/client.ts";
 import { assembleSync } from "../src/sync/assemble.ts";
 import type { SyncContext } from "../src/sync/context.ts";
 import { createProcessor } from "../src/sync/processor.ts";
@@ -139,6 +139,19 @@ function prepareAthlete(context: SyncContext, work: Work, index: number): void {
   reconcile(context, insertSync(db, { athleteId: athleteId(row.id), ...sync }));
 }
 
+/** The client that both use: fetching and parsing is the work itself. */
+export function clientOf(fetch: Fetch): StravaClient {
+  return createStravaClient({
+    fetch,
+    clock: systemClock,
+    apiUrl: "http://127.0.0.1/api/v3",
+    oauthUrl: "http://127.0.0.1/oauth",
+    clientId: "1",
+    clientSecret: "secret",
+    timeoutMs: 30_000,
+  });
+}
+
 function contextOn(db: Db, work: Work, fetch: Fetch): SyncContext {
   return assembleSync({
     db,
@@ -146,15 +159,7 @@ function contextOn(db: Db, work: Work, fetch: Fetch): SyncContext {
     dice: systemDice,
     log: createLog({ write: () => {}, clock: systemClock, level: "error", format: "json" }),
     tracer: createIdTracer(systemDice),
-    strava: createStravaClient({
-      fetch,
-      clock: systemClock,
-      apiUrl: "http://127.0.0.1/api/v3",
-      oauthUrl: "http://127.0.0.1/oauth",
-      clientId: "1",
-      clientSecret: "secret",
-      timeoutMs: 30_000,
-    }),
+    strava: clientOf(fetch),
     seal: createSeal({ key: new Uint8Array(32), randomBytes }),
     rules: {
       enrichmentBatchSize: work.batchSize,

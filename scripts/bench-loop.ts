@@ -1,7 +1,12 @@
+import type { DetailedActivity } from "../src/core/activity.ts";
 import { closeDatabase, type Db } from "../src/db/open.ts";
-import type { Answers, Work } from "./bench-engine.ts";
+import { type Answers, clientOf, type Work } from "./bench-engine.ts";
 
-/** The same batches by hand: read the races, fetch them side by side, write them in one transaction. Nothing else. */
+/**
+ * The same batches by hand: read the races, fetch them side by side through the same client, write them in one
+ * transaction. No claims, leases, fences, ledger, plan or completion: what is compared is everything that the engine
+ * puts around the work.
+ */
 export async function runLoop(db: Db, work: Work, answers: Answers): Promise<number> {
   const client = db.$client;
   const batches = client
@@ -24,32 +29,28 @@ export async function runLoop(db: Db, work: Work, answers: Answers): Promise<num
   const endSyncs = client.query(
     "UPDATE syncs SET status = 'completed', completed_at_ms = ?1 WHERE status = 'in_progress'",
   );
-  type Detail = Record<string, string | number | null> & {
-    id: number;
-    map: { polyline: string; summary_polyline: string };
-  };
   const store = client.transaction(
-    (batch: { id: number; syncId: number }, races: { id: number }[], details: Detail[]) => {
+    (batch: { id: number; syncId: number }, races: { id: number }[], details: DetailedActivity[]) => {
       const nowMs = Date.now();
       for (const [index, race] of races.entries()) {
         const detail = details[index];
         if (detail === undefined) continue;
         storeRace.run(
           race.id,
-          detail.name ?? "",
-          detail.sport_type ?? "",
-          detail.distance ?? 0,
-          detail.moving_time ?? 0,
-          detail.elapsed_time ?? 0,
-          detail.total_elevation_gain ?? 0,
-          Date.parse(String(detail.start_date)),
-          String(detail.start_date_local),
-          detail.timezone ?? "",
-          detail.utc_offset ?? 0,
-          detail.visibility ?? "",
-          detail.map.summary_polyline,
-          detail.map.polyline,
-          detail.description ?? "",
+          detail.name,
+          detail.sportType,
+          detail.distanceMeters,
+          detail.movingSeconds,
+          detail.elapsedSeconds,
+          detail.elevationGainMeters,
+          detail.startMs,
+          detail.startLocal,
+          detail.timezone,
+          detail.utcOffsetSeconds,
+          detail.visibility,
+          detail.summaryPolyline,
+          detail.polyline,
+          detail.description,
           nowMs,
         );
       }
@@ -58,11 +59,17 @@ export async function runLoop(db: Db, work: Work, answers: Answers): Promise<num
     },
   );
 
+  const strava = clientOf(answers.fetch);
+  const { signal } = new AbortController();
   const startedMs = performance.now();
   for (const batch of batches) {
     const races = racesOf.all(batch.id);
-    const details = await Promise.all(races.map((race) => get(answers, race.activityId)));
-    store(batch, races, details as Detail[]);
+    const replies = await Promise.all(races.map((race) => strava.getActivity("access", race.activityId, signal)));
+    store(
+      batch,
+      races,
+      replies.flatMap((reply) => (reply.ok ? [reply.value] : [])),
+    );
   }
   endSyncs.run(Date.now());
   const seconds = (performance.now() - startedMs) / 1000;
@@ -72,12 +79,4 @@ export async function runLoop(db: Db, work: Work, answers: Answers): Promise<num
   if (left !== 0) throw new Error(`The loop left ${left} of ${work.batches * work.batchSize} races`);
   closeDatabase(db);
   return seconds;
-}
-
-async function get(answers: Answers, activityId: number): Promise<unknown> {
-  const request = new Request(`http://127.0.0.1/api/v3/activities/${activityId}`, {
-    headers: { authorization: "Bearer access" },
-  });
-  const response = await answers.fetch(request);
-  return response.json();
 }

@@ -1,8 +1,8 @@
 /**
  * How fast the engine is, as a ratio to a hand-written loop in the same run: 2,000 enrichment batches of 15 races,
  * answers from memory, `synchronous=FULL`, tracing off, 60 requests in flight. The engine claims, renews, fences, keeps
- * the ledger, plans and completes; the loop (`bench-loop.ts`) writes the same rows with one transaction a batch and
- * protects against nothing.
+ * the ledger, plans and completes; the loop (`bench-loop.ts`) fetches and parses with the same client, writes the same
+ * rows with one transaction a batch, and protects against nothing.
  *
  *     bun run bench [--batches 2000] [--rounds 3]
  */
@@ -21,7 +21,7 @@ const work: Work = {
   batchSize: 15,
   athletes: 40,
   requestsInFlight: 60,
-  concurrency: 12,
+  concurrency: 4,
 };
 const rounds = Number(values.rounds);
 const answers = answersFromMemory(work);

@@ -37,10 +37,11 @@ No account and no configuration are needed, and nothing outside this machine is 
       takes: "SECONDS",
       description: "Ends by itself after so long: 0 when a completed sync and a verified finding were seen, else 1.",
     },
+    "until-shown": { description: "Ends by itself as soon as both were seen; with --for, after so long at the latest." },
   },
   takesSettings: false,
   async run(given, world) {
-    const durationMs = readDuration(given);
+    const end: PlannedEnd = { afterMs: readDuration(given), isOnceShown: given.switches.has("until-shown") };
     const settings = loadDemoSettings(given, world);
     const interruption = world.interruption();
     const directory = takeDemoDirectory(settings.dataDir, world.tempDirectory);
@@ -57,7 +58,7 @@ No account and no configuration are needed, and nothing outside this machine is 
           brokenStravaId: club.brokenStravaId,
         };
         try {
-          return await play(stage, { world, interruption, durationMs });
+          return await play(stage, { world, interruption, end });
         } finally {
           await daemon.stop();
         }
@@ -69,6 +70,9 @@ No account and no configuration are needed, and nothing outside this machine is 
     }
   },
 };
+
+/** When a demo ends that nobody ends by hand. */
+type PlannedEnd = { readonly afterMs: number | undefined; readonly isOnceShown: boolean };
 
 /** Undefined: till somebody ends it. @throws UsageError */
 function readDuration({ values }: GivenArguments): number | undefined {
@@ -114,7 +118,7 @@ type Stage = {
 
 async function play(
   stage: Stage,
-  { world, interruption, durationMs }: { world: World; interruption: AbortSignal; durationMs: number | undefined },
+  { world, interruption, end }: { world: World; interruption: AbortSignal; end: PlannedEnd },
 ): Promise<ExitCode> {
   const { terminal, clock, timeZone } = world;
   const { daemon, directory } = stage;
@@ -127,9 +131,12 @@ async function play(
     clock,
     timeZone,
     paint: createPaint(terminal.color),
-    whenShown: async () => terminal.out(await closing(stage, client, world)),
+    whenShown: async () => {
+      terminal.out(await closing(stage, client, world));
+      if (end.isOnceShown) over.abort();
+    },
   });
-  const callOff = durationMs === undefined ? () => {} : clock.after(durationMs, () => over.abort());
+  const callOff = end.afterMs === undefined ? () => {} : clock.after(end.afterMs, () => over.abort());
   try {
     terminal.out(opening(stage, world));
     const imported = await importAthletes(client, stage);

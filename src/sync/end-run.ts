@@ -26,6 +26,7 @@ export function finishRun(context: SyncContext, run: Run, end: RunEnd): boolean 
   // While another batch of the phase is live, the end of that one will plan; but what a failed batch leaves is nobody's.
   const isLastLive = after.status === "completed" && !hasLiveBatch(db, run.syncId, run.batch.type);
   if (after.status === "failed" || isLastLive) reconcile(context, run.syncId);
+  run.onEnded();
   return true;
 }
 

@@ -46,6 +46,7 @@ export function createProcessor(context: SyncContext): Processor {
   let isStopping = false;
   let isClaiming = true;
   let callOffTimer = (): void => {};
+  let transactionBooks = { transaction: -1, ended: 0, claimed: 0 };
   let lastClaimAtMs = clock.nowMs();
   let lastTickAtMs = clock.nowMs();
   governor.onChange(wake);
@@ -59,9 +60,7 @@ export function createProcessor(context: SyncContext): Processor {
   /** Claims what there is room for, then sleeps until the next thing becomes due by itself. */
   async function look(): Promise<void> {
     try {
-      if (mayClaim()) {
-        for (const claimed of await commits.soon(claimWhatFits)) start(claimed);
-      }
+      if (mayClaim()) await commits.soon(claimWhatFits);
     } catch (error) {
       isLookingForWork = false;
       callOffTimer();
@@ -91,19 +90,33 @@ export function createProcessor(context: SyncContext): Processor {
     return governor.hold("manual") === undefined ? classRank("event") : undefined;
   }
 
-  /** Inside a transaction. */
-  function claimWhatFits(): Claimed[] {
-    const all: Claimed[] = [];
+  /** Claims what there is room for; each run starts once its claim is committed. Inside a transaction. */
+  function claimWhatFits(): void {
     const maxClassRank = highestRankLetOut();
-    if (maxClassRank === undefined) return all;
-    while (!isStopping && isClaiming && active.size + all.length < rules.concurrency) {
+    if (maxClassRank === undefined) return;
+    const books = booksOfTransaction();
+    while (!isStopping && isClaiming && active.size - books.ended + books.claimed < rules.concurrency) {
       const due = readNextDueBatch(db, clock.nowMs(), maxClassRank);
-      if (due === null) break;
+      if (due === null) return;
       const claimed = claim(due);
-      if (claimed === undefined) break;
-      all.push(claimed);
+      if (claimed === undefined) return;
+      books.claimed++;
+      commits.afterCommit(() => start(claimed));
     }
-    return all;
+  }
+
+  /** A batch has ended in the open transaction: what is next is claimed with the same commit. */
+  function claimAfterEnd(): void {
+    const books = booksOfTransaction();
+    books.ended++;
+    if (books.ended === 1) commits.atEnd(claimWhatFits);
+  }
+
+  /** What ends and is claimed in one transaction is in `active` only after it. */
+  function booksOfTransaction(): typeof transactionBooks {
+    const transaction = commits.transaction();
+    if (transactionBooks.transaction !== transaction) transactionBooks = { transaction, ended: 0, claimed: 0 };
+    return transactionBooks;
   }
 
   function claim(due: DueBatch): Claimed | undefined {
@@ -162,6 +175,7 @@ export function createProcessor(context: SyncContext): Processor {
       signal: controller.signal,
       token: undefined,
       unsent: unsent.signal,
+      onEnded: claimAfterEnd,
     };
     const done = runBatch(context, run, abort).then(() => {
       active.delete(token);

@@ -16,6 +16,8 @@ export type Run = {
   readonly span: Span;
   /** Aborts what is in flight: the lease is lost, the run was aborted, or the daemon's time to stop is up. */
   readonly signal: AbortSignal;
+  /** Called inside the transaction that ends the batch, last of all: the place is free. */
+  readonly onEnded: () => void;
   /** Asked for once a run: opening a sealed token for each request costs more than the rest of the request. */
   token: Promise<TokenAnswer> | undefined;
   /** Calls off what is not sent yet: with `signal`, and as soon as the daemon stops. */

@@ -41,17 +41,29 @@ export type Tracer = {
 /** A tracer that exports nothing: every span still has its ids, so that batches, log lines and answers can name them. */
 export function createIdTracer(dice: Dice): Tracer {
   return {
-    startSpan: (_name, { parent }) => ({
-      traceId: parent?.traceId ?? rollTraceId(dice),
-      spanId: rollSpanId(dice),
-      setAttributes: doNothing,
-      addEvent: doNothing,
-      fail: doNothing,
-      end: doNothing,
-    }),
+    startSpan: (_name, { parent }) => (parent === undefined ? rootSpan(dice) : childSpan(dice, parent.traceId)),
     shutdown: () => Promise.resolve(),
   };
 }
+
+function rootSpan(dice: Dice): Span {
+  return { traceId: rollTraceId(dice), spanId: rollSpanId(dice), ...DOES_NOTHING };
+}
+
+/** Hardly anybody asks for the id of a child that is exported nowhere: it is rolled when somebody does. */
+function childSpan(dice: Dice, traceId: string): Span {
+  let spanId: string | undefined;
+  return {
+    traceId,
+    get spanId() {
+      spanId ??= rollSpanId(dice);
+      return spanId;
+    },
+    ...DOES_NOTHING,
+  };
+}
+
+const DOES_NOTHING = { setAttributes: doNothing, addEvent: doNothing, fail: doNothing, end: doNothing };
 
 /** A trace id from the dice: 16 bytes as hex. */
 export function rollTraceId(dice: Dice): string {
