@@ -60,16 +60,17 @@ export const SETTINGS = {
   dataDir: setting("BROOMWAGON_DATA_DIR", {
     ...text({ expected: "a directory", pattern: /./ }),
     default: "./data",
-    description: "Holds the database, the key file and the backups; one daemon at a time.",
+    description: "Holds the database, the key file and copies from before migrations; one daemon at a time.",
   }),
   publicUrl: optional("BROOMWAGON_PUBLIC_URL", {
     ...httpUrl,
-    description: "The daemon as people reach it; needed to connect athletes and for webhooks; may hold a path.",
+    description:
+      "The daemon as people reach it; may hold a path. Kept for connecting athletes and webhooks, which are not built yet.",
   }),
   adminToken: optional("BROOMWAGON_ADMIN_TOKEN", {
     ...text({ expected: "a token without spaces, in ASCII", pattern: SECRET_TEXT }),
     isSecret: true,
-    description: "A bearer token with every right; without one, the first start prints a setup link, once.",
+    description: "A bearer token with every right; without one, the first start makes a token and prints it, once.",
   }),
   secretKey: optional("BROOMWAGON_SECRET_KEY", {
     // The bound is that of the key store, which stretches what is no key of 32 bytes (`db/secret-key.ts`).
@@ -88,7 +89,7 @@ export const SETTINGS = {
   }),
   stravaClubId: optional("STRAVA_CLUB_ID", {
     ...wholeNumber({ min: 1, max: Number.MAX_SAFE_INTEGER, of: "the id of a Strava club" }),
-    description: "Only members of this club may connect.",
+    description: "Only members of this club may connect. Kept for connecting athletes, which is not built yet.",
   }),
   stravaApiUrl: setting("BROOMWAGON_STRAVA_API_URL", {
     ...httpUrl,
@@ -199,12 +200,12 @@ export const SETTINGS = {
   }),
   pingUrl: optional("BROOMWAGON_PING_URL", {
     ...exactHttpUrl,
-    description: "Asked after each health check, so that somebody outside notices when it stops.",
+    description: "To be asked after each health check, so that somebody outside notices when it stops. Not built yet.",
   }),
   metricsPublic: setting("BROOMWAGON_METRICS_PUBLIC", {
     ...yesOrNo,
     default: "false",
-    description: "Whether /metrics answers without a token.",
+    description: "Whether /metrics answers without a token. /metrics is not built yet.",
   }),
   rescanMs: setting("BROOMWAGON_RESCAN", {
     ...HISTORY,

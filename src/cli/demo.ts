@@ -37,7 +37,9 @@ No account and no configuration are needed, and nothing outside this machine is 
       takes: "SECONDS",
       description: "Ends by itself after so long: 0 when a completed sync and a verified finding were seen, else 1.",
     },
-    "until-shown": { description: "Ends by itself as soon as both were seen; with --for, after so long at the latest." },
+    "until-shown": {
+      description: "Ends by itself as soon as both were seen; with --for, after so long at the latest.",
+    },
   },
   takesSettings: false,
   async run(given, world) {
@@ -132,8 +134,9 @@ async function play(
     timeZone,
     paint: createPaint(terminal.color),
     whenShown: async () => {
-      terminal.out(await closing(stage, client, world));
+      terminal.out(await cost(client, world));
       if (end.isOnceShown) over.abort();
+      else terminal.out(invitation(stage, world));
     },
   });
   const callOff = end.afterMs === undefined ? () => {} : clock.after(end.afterMs, () => over.abort());
@@ -187,15 +190,15 @@ function opening({ daemon, directory, settings }: Stage, { terminal, version }: 
   ].join("\n");
 }
 
-async function closing({ directory }: Stage, client: DaemonClient, world: World): Promise<string> {
-  const { terminal, clock, timeZone, program } = world;
+async function cost(client: DaemonClient, { terminal, clock, timeZone }: World): Promise<string> {
   const drawing = { nowMs: clock.nowMs(), timeZone, paint: createPaint(terminal.color) };
   const quota = await client.get<QuotaAnswer>("/api/admin/quota");
+  return ["", "What it cost of Strava's quota:", ...renderQuota(quota, drawing)].join("\n");
+}
+
+function invitation({ directory }: Stage, { program }: World): string {
   const run = (words: string) => `  BROOMWAGON_DATA_DIR=${directory.path} ${program} ${words}`;
   return [
-    "",
-    "What it cost of Strava's quota:",
-    ...renderQuota(quota, drawing),
     "",
     "The demo goes on till Ctrl-C. Try, in another terminal:",
     "",

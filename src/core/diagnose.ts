@@ -25,7 +25,7 @@ const IMPOSSIBLE_LEASES_AHEAD = 2;
 
 /**
  * What is wrong with a sync, most urgent first; empty when it moves, or waits for a known time. Pure: the same snapshot
- * and rules give the same findings, and after its remedy a finding is gone.
+ * and rules give the same findings, and after its remedy a finding is gone (but for `queued_too_long`, whose remedy changes no row).
  */
 export function diagnose(snapshot: SyncSnapshot, rules: DiagnosisRules): readonly Finding[] {
   return [

@@ -38,7 +38,7 @@ export class DatabaseCorruptError extends StartError {
   ) {
     super(
       "database_corrupt",
-      `The database ${path} is damaged (${detail}). Nothing was changed. Keep a copy of it, then put a backup in its place with "broomwagon restore FILE".`,
+      `The database ${path} is damaged (${detail}). Nothing was changed. Keep a copy of it, then put a sound copy in its place: the newest broomwagon-before-….sqlite beside it, or one of your own, made with VACUUM INTO.`,
       options,
     );
   }

@@ -27,7 +27,7 @@ export class SchemaTooNewError extends StartError {
   ) {
     super(
       "schema_too_new",
-      `The database has the migration ${migration}, which this program does not know: Broomwagon ${programVersion} applied it. Nothing was changed. Run version ${programVersion} or later, or restore a copy made before that upgrade ("broomwagon restore FILE").`,
+      `The database has the migration ${migration}, which this program does not know: Broomwagon ${programVersion} applied it. Nothing was changed. Run version ${programVersion} or later, or put back the copy made before that upgrade (broomwagon-before-….sqlite in the data directory).`,
     );
   }
 }

@@ -113,7 +113,7 @@ function connect(client: Database, mode: OpenMode): Db {
     if (mode !== "read") {
       // A checkpoint blocks the commit that it falls upon, for ten times as long as a commit takes. At 16 MiB of log
       // (SQLite's default is 4) it falls upon fewer than one in a hundred, and writes pages that changed often once.
-      client.run("PRAGMA wal_autocheckpoint = 4096");
+      client.run("PRAGMA wal_autocheckpoint = 8192");
     }
     // One long transaction makes the log grow; this gives the disk back at the next checkpoint (16 MiB).
     client.run("PRAGMA journal_size_limit = 16777216");

@@ -133,7 +133,7 @@ export const syncs = sqliteTable(
   },
   (sync) => [
     uniqueIndex("syncs_one_in_progress_per_athlete").on(sync.athleteId).where(sql`status = 'in_progress'`),
-    // Serves claimNextBatch: the order in which athletes are served.
+    // Serves readNextDueBatch: the order in which athletes are served.
     index("syncs_serving_order").on(sync.classRank, sync.servedAtMs, sync.id).where(sql`status = 'in_progress'`),
     // Serves readSyncsInProgress, a page at a time.
     index("syncs_in_progress").on(sync.id).where(sql`status = 'in_progress'`),
@@ -199,13 +199,13 @@ export const batches = sqliteTable(
     uniqueIndex("batches_one_live_page")
       .on(batch.syncId)
       .where(sql`type = 'discovery' AND status IN ('pending', 'processing')`),
-    // Serves claimNextBatch and readLiveBatches.
+    // Serves readNextDueBatch and readLiveBatches.
     index("batches_live")
       .on(batch.syncId, batch.status, batch.runAfterMs, batch.number)
       .where(sql`status IN ('pending', 'processing')`),
     // Serves nextDueAtMs.
     index("batches_due").on(batch.runAfterMs).where(sql`status = 'pending'`),
-    // Serves readProcessing: leases to sweep, and what a former process left.
+    // Serves readProcessingBatches: what a former process left.
     index("batches_processing").on(batch.id).where(sql`status = 'processing'`),
     check("batches_type", sql`type IN ('discovery', 'enrichment')`),
     check("batches_status", sql`status IN ('pending', 'processing', 'completed', 'failed', 'cancelled')`),
@@ -416,7 +416,7 @@ export const counters = sqliteTable(
   (counter) => [primaryKey({ columns: [counter.name, counter.dayStartMs] })],
 );
 
-/** What the daemon itself remembers: the word that proves the key, when it last was awake. */
+/** What the daemon itself remembers: the word that proves the key, when the database last took a write for a probe. */
 export const settings = sqliteTable("settings", { name: text().primaryKey(), value: text().notNull() });
 
 export type Scope = "read" | "operate" | "admin";

@@ -39,7 +39,12 @@ export function cancelSync(context: SyncContext, sync: SyncRow): void {
 export function requireReconnect(context: SyncContext, athleteId: AthleteId, reason: string): void {
   setAthleteStatus(context.db, athleteId, "needs_reconnect", reason);
   const sync = readSyncInProgress(context.db, athleteId);
-  if (sync !== undefined) failSync(context, sync, `${reason} The athlete must connect again at /auth/strava.`);
+  if (sync !== undefined)
+    failSync(
+      context,
+      sync,
+      `${reason} The athlete must connect again: import fresh tokens with POST /api/admin/athletes.`,
+    );
 }
 
 const COUNTER_OF: Readonly<Record<Exclude<SyncStatus, "in_progress">, CounterName>> = {

@@ -184,7 +184,7 @@ test("a damaged database is refused with what is wrong and what to do", () => {
   writeFileSync(path, bytes);
   expect(inspectFile(path).kind).toBe("corrupt");
   expect(() => openDatabase(path)).toThrow(DatabaseCorruptError);
-  expect(() => openDatabase(path)).toThrow(/restore FILE/);
+  expect(() => openDatabase(path)).toThrow(/put a sound copy in its place/);
   // Only the first page is read for a command beside the daemon.
   expect(inspectFile(path, { pages: "first" }).kind).toBe("ours");
 });

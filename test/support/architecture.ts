@@ -1,5 +1,5 @@
 /**
- * Checks what may import what (`ARCHITECTURE.md`, "Layout"), and what may be used where, on the text of the sources: so
+ * Checks what may import what (`ARCHITECTURE.md`, "The picture"), and what may be used where, on the text of the sources: so
  * that the rules can be tried on planted sources too.
  */
 import { posix } from "node:path";

@@ -111,7 +111,7 @@ test("a fresh token refused as well: the athlete must connect again, their sync 
   await tickMinutes(engine, 3);
   const sync = syncOf(engine, refused);
   expect(sync.status).toBe("failed");
-  expect(sync.error).toContain("/auth/strava");
+  expect(sync.error).toContain("must connect again");
   expect(readAthlete(engine.db, engine.athlete(0))).toMatchObject({ status: "needs_reconnect" });
   expect(countRaces(engine.db, "failed")).toBe(0);
   expect(requestsOf(engine, "token")).toBe(1);
@@ -129,7 +129,7 @@ test("an athlete who revoked the access: needs_reconnect, the cure, two refused 
   const [revoked, fine] = [engine.start(0), engine.start(1)];
   await tickMinutes(engine, 60);
   expect(syncOf(engine, revoked)).toMatchObject({ status: "failed" });
-  expect(syncOf(engine, revoked).error).toContain("connect again at /auth/strava");
+  expect(syncOf(engine, revoked).error).toContain("must connect again");
   expect(
     engine.sandbox
       .ledger()
@@ -233,7 +233,7 @@ test("a scope that is missing names the scope, and only the athlete can mend it"
   const sync = await syncToEnd(engine);
   expect(sync.status).toBe("failed");
   expect(sync.error).toContain("activity:read");
-  expect(sync.error).toContain("/auth/strava");
+  expect(sync.error).toContain("must connect again");
   expect(readAthlete(engine.db, engine.athlete())).toMatchObject({ status: "needs_reconnect" });
   expect(readAthlete(engine.db, engine.athlete())?.statusReason).toContain("activity:read");
   expect(requestsOf(engine, "token")).toBe(0);
