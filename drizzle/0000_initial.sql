@@ -1,15 +1,3 @@
-CREATE TABLE `admin_tokens` (
-	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
-	`label` text NOT NULL,
-	`scope` text NOT NULL,
-	`token_hash` text NOT NULL,
-	`created_at_ms` integer NOT NULL,
-	`expires_at_ms` integer,
-	`last_used_at_ms` integer,
-	CONSTRAINT "admin_tokens_scope" CHECK(scope IN ('read', 'operate', 'admin'))
-) STRICT;
---> statement-breakpoint
-CREATE UNIQUE INDEX `admin_tokens_hash` ON `admin_tokens` (`token_hash`);--> statement-breakpoint
 CREATE TABLE `athletes` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`strava_id` integer NOT NULL,
@@ -76,13 +64,6 @@ CREATE UNIQUE INDEX `batches_one_live_page` ON `batches` (`sync_id`) WHERE type 
 CREATE INDEX `batches_live` ON `batches` (`sync_id`,`status`,`run_after_ms`,`number`) WHERE status IN ('pending', 'processing');--> statement-breakpoint
 CREATE INDEX `batches_due` ON `batches` (`run_after_ms`) WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX `batches_processing` ON `batches` (`id`) WHERE status = 'processing';--> statement-breakpoint
-CREATE TABLE `counters` (
-	`name` text NOT NULL,
-	`day_start_ms` integer NOT NULL,
-	`value` integer NOT NULL,
-	PRIMARY KEY(`name`, `day_start_ms`)
-) STRICT;
---> statement-breakpoint
 CREATE TABLE `findings` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`kind` text NOT NULL,
@@ -114,25 +95,6 @@ CREATE TABLE `listed_activities` (
 	`strava_activity_id` integer NOT NULL,
 	PRIMARY KEY(`sync_id`, `strava_activity_id`),
 	FOREIGN KEY (`sync_id`) REFERENCES `syncs`(`id`) ON UPDATE no action ON DELETE cascade
-) STRICT;
---> statement-breakpoint
-CREATE TABLE `quota_usage` (
-	`day_start_ms` integer NOT NULL,
-	`athlete_id` integer NOT NULL,
-	`phase` text NOT NULL,
-	`status` integer NOT NULL,
-	`requests` integer NOT NULL,
-	PRIMARY KEY(`day_start_ms`, `athlete_id`, `phase`, `status`)
-) STRICT;
---> statement-breakpoint
-CREATE TABLE `quota_windows` (
-	`budget` text NOT NULL,
-	`window` text NOT NULL,
-	`starts_at_ms` integer NOT NULL,
-	`request_limit` integer NOT NULL,
-	`used` integer NOT NULL,
-	PRIMARY KEY(`budget`, `window`),
-	CONSTRAINT "quota_windows_keys" CHECK(budget IN ('overall', 'read') AND "window" IN ('quarter', 'day'))
 ) STRICT;
 --> statement-breakpoint
 CREATE TABLE `races` (
@@ -192,21 +154,6 @@ CREATE TABLE `revocations` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `revocations_due` ON `revocations` (`run_after_ms`);--> statement-breakpoint
-CREATE TABLE `schedule` (
-	`job` text PRIMARY KEY NOT NULL,
-	`last_run_at_ms` integer,
-	`last_duration_ms` integer,
-	`last_error` text,
-	`runs` integer DEFAULT 0 NOT NULL,
-	`missed` integer DEFAULT 0 NOT NULL,
-	`overrun` integer DEFAULT 0 NOT NULL
-) STRICT;
---> statement-breakpoint
-CREATE TABLE `settings` (
-	`name` text PRIMARY KEY NOT NULL,
-	`value` text NOT NULL
-) STRICT;
---> statement-breakpoint
 CREATE TABLE `strava_tokens` (
 	`athlete_id` integer PRIMARY KEY NOT NULL,
 	`key_id` text NOT NULL,
@@ -272,4 +219,56 @@ CREATE UNIQUE INDEX `syncs_one_in_progress_per_athlete` ON `syncs` (`athlete_id`
 CREATE INDEX `syncs_serving_order` ON `syncs` (`class_rank`,`served_at_ms`,`id`) WHERE status = 'in_progress';--> statement-breakpoint
 CREATE INDEX `syncs_in_progress` ON `syncs` (`id`) WHERE status = 'in_progress';--> statement-breakpoint
 CREATE INDEX `syncs_ended` ON `syncs` (`completed_at_ms`,`id`) WHERE status <> 'in_progress';--> statement-breakpoint
-CREATE INDEX `syncs_of_athlete` ON `syncs` (`athlete_id`,`id`);
+CREATE INDEX `syncs_of_athlete` ON `syncs` (`athlete_id`,`id`);--> statement-breakpoint
+CREATE TABLE `admin_tokens` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`label` text NOT NULL,
+	`scope` text NOT NULL,
+	`token_hash` text NOT NULL,
+	`created_at_ms` integer NOT NULL,
+	`expires_at_ms` integer,
+	`last_used_at_ms` integer,
+	CONSTRAINT "admin_tokens_scope" CHECK(scope IN ('read', 'operate', 'admin'))
+) STRICT;
+--> statement-breakpoint
+CREATE UNIQUE INDEX `admin_tokens_hash` ON `admin_tokens` (`token_hash`);--> statement-breakpoint
+CREATE TABLE `counters` (
+	`name` text NOT NULL,
+	`day_start_ms` integer NOT NULL,
+	`value` integer NOT NULL,
+	PRIMARY KEY(`name`, `day_start_ms`)
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `quota_usage` (
+	`day_start_ms` integer NOT NULL,
+	`athlete_id` integer NOT NULL,
+	`phase` text NOT NULL,
+	`status` integer NOT NULL,
+	`requests` integer NOT NULL,
+	PRIMARY KEY(`day_start_ms`, `athlete_id`, `phase`, `status`)
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `quota_windows` (
+	`budget` text NOT NULL,
+	`window` text NOT NULL,
+	`starts_at_ms` integer NOT NULL,
+	`request_limit` integer NOT NULL,
+	`used` integer NOT NULL,
+	PRIMARY KEY(`budget`, `window`),
+	CONSTRAINT "quota_windows_keys" CHECK(budget IN ('overall', 'read') AND "window" IN ('quarter', 'day'))
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `schedule` (
+	`job` text PRIMARY KEY NOT NULL,
+	`last_run_at_ms` integer,
+	`last_duration_ms` integer,
+	`last_error` text,
+	`runs` integer DEFAULT 0 NOT NULL,
+	`missed` integer DEFAULT 0 NOT NULL,
+	`overrun` integer DEFAULT 0 NOT NULL
+) STRICT;
+--> statement-breakpoint
+CREATE TABLE `settings` (
+	`name` text PRIMARY KEY NOT NULL,
+	`value` text NOT NULL
+) STRICT;

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type EpochMs, MINUTE_MS } from "../core/units.ts";
 import { findAdminToken, noteTokenUsed } from "../db/admin-tokens.ts";
-import type { Scope } from "../db/schema.ts";
+import type { Scope } from "../db/schema-books.ts";
 import type { RandomBytes } from "../db/seal.ts";
 import type { SyncContext } from "../sync/context.ts";
 

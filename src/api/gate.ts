@@ -1,4 +1,4 @@
-import type { Scope } from "../db/schema.ts";
+import type { Scope } from "../db/schema-books.ts";
 import { type Auth, allows, type Principal } from "./auth.ts";
 import { BEARER } from "./operation.ts";
 import { problemResponse } from "./problem.ts";

@@ -1,5 +1,5 @@
 import { type TSchema, t } from "elysia";
-import type { Scope } from "../db/schema.ts";
+import type { Scope } from "../db/schema-books.ts";
 
 /** What the documentation says of a route, and what the gate enforces of it: the scope that it wants. */
 export type Operation = {

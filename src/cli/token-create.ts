@@ -3,7 +3,7 @@ import { hashToken, makeToken } from "../api/auth.ts";
 import { parseDuration } from "../core/duration.ts";
 import { type EpochMs, epochMs } from "../core/units.ts";
 import { insertAdminToken } from "../db/admin-tokens.ts";
-import type { Scope } from "../db/schema.ts";
+import type { Scope } from "../db/schema-books.ts";
 import type { GivenArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { UsageError } from "./failures.ts";

@@ -1,7 +1,7 @@
 import { asc, eq, gt } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
-import { adminTokens, type Scope } from "./schema.ts";
+import { adminTokens, type Scope } from "./schema-books.ts";
 
 export type AdminTokenRow = typeof adminTokens.$inferSelect;
 

@@ -30,7 +30,7 @@ type Queued = { run: () => void; settle: () => void; refuse: (error: unknown) =>
  * A commit takes at most so many results: with more, the first of a burst would wait longer than 5 ms for the last to be
  * parsed and written. Measured with `bun run bench`.
  */
-const RESULTS_A_COMMIT = 24;
+const RESULTS_A_COMMIT = 32;
 /** Foreign writers' locks are waited for asynchronously, this long in all. */
 const LOCK_LIMIT_MS = 30_000;
 const LOCK_FIRST_WAIT_MS = 10;

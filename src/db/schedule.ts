@@ -1,7 +1,7 @@
 import { eq, sql } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
-import { schedule } from "./schema.ts";
+import { schedule } from "./schema-books.ts";
 
 export type ScheduleRow = typeof schedule.$inferSelect;
 

@@ -2,7 +2,7 @@ import { type Api, createApi } from "../../src/api/api.ts";
 import { createAuth, hashToken } from "../../src/api/auth.ts";
 import { MINUTE_MS } from "../../src/core/units.ts";
 import { insertAdminToken } from "../../src/db/admin-tokens.ts";
-import type { Scope } from "../../src/db/schema.ts";
+import type { Scope } from "../../src/db/schema-books.ts";
 import { createScheduler, type Scheduler } from "../../src/scheduler/scheduler.ts";
 import type { SyncContext } from "../../src/sync/context.ts";
 import { createTestEngine, type TestEngine, type TestEngineOptions } from "./engine.ts";
