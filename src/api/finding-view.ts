@@ -18,6 +18,7 @@ const KINDS: Readonly<Record<FindingKind, true>> = {
   far_wait: true,
   stray_batch: true,
   queued_too_long: true,
+  unfinished_races: true,
   left_by_former_process: true,
 };
 const OUTCOMES: Readonly<Record<FindingOutcome, true>> = {

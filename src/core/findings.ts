@@ -11,7 +11,8 @@ export type FindingKind =
   | "no_progress" // live work with heartbeats, and nothing done past the threshold
   | "waiting_past_reset" // waits for a time that has passed
   | "far_wait" // waits longer than any window or backoff
-  | "stray_batch" // a live batch of the wrong phase
+  | "stray_batch" // a live batch of the wrong phase, or of a sync that has ended
+  | "unfinished_races" // a completed sync left races pending
   | "queued_too_long" // due, nothing holds it back, and nobody claims it
   | "left_by_former_process"; // processing when the daemon died; taken up at the next start
 
@@ -29,6 +30,7 @@ export type Remedy =
   | { do: "abort_run"; batchId: BatchId; leaseToken: LeaseToken; attempts: number }
   | { do: "make_due"; batches: readonly WaitingBatch[] }
   | { do: "cancel_batches"; batches: readonly { readonly batchId: BatchId }[] }
+  | { do: "start_sync"; athleteId: AthleteId } // over the races that are left; lists nothing
   | { do: "wake_processor" };
 
 /** What was seen of a batch: the guard of its change. One trouble may have befallen several batches of a sync alike. */
@@ -69,6 +71,8 @@ export function remedyInWords(remedy: Remedy): string {
       return `make ${named(remedy.batches)} due`;
     case "cancel_batches":
       return `cancel ${named(remedy.batches)}`;
+    case "start_sync":
+      return "start a sync over the races that are left";
     case "wake_processor":
       return "wake the batch processor";
     default:

@@ -18,7 +18,7 @@ export type Aftermath = {
  */
 export function judgeFinding(outcome: "proposed" | "pending", aftermath: Aftermath): FindingOutcome | undefined {
   const { syncStatus, batchesCompletedSince, isFoundAgain, isWaiting } = aftermath;
-  if (outcome === "proposed") return isFoundAgain && syncStatus === "in_progress" ? undefined : "superseded";
+  if (outcome === "proposed") return isFoundAgain ? undefined : "superseded";
   if (syncStatus === "completed" || batchesCompletedSince > 0) return "verified";
   if (syncStatus !== "in_progress") return "superseded";
   if (isWaiting) return undefined;

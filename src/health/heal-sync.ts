@@ -5,7 +5,7 @@ import { DAY_MS, type FindingId, plusMs, type SyncId } from "../core/units.ts";
 import { readBatch, readNewestBatchOfSync } from "../db/batches.ts";
 import { addToCounter } from "../db/counters.ts";
 import { countRemedies, insertFinding, readFinding, readOpenFindingsOfSync } from "../db/findings.ts";
-import { readSync } from "../db/syncs.ts";
+import { readSync, readSyncInProgress } from "../db/syncs.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { failSync } from "../sync/end-sync.ts";
 import type { Processor } from "../sync/processor.ts";
@@ -25,7 +25,7 @@ export type CheckedFinding = {
   readonly finding: Finding;
   readonly outcome: "proposed" | "pending" | "failed" | "superseded";
 };
-type Patient = {
+export type Patient = {
   readonly syncId: SyncId;
   readonly rules: DiagnosisRules & { readonly healing: HealingMode };
   readonly maxRemedies: number;
@@ -57,7 +57,10 @@ export function healSync(context: SyncContext, processor: Processor, patient: Pa
   });
 }
 
-function treat(
+/**
+ * Proposes or applies the remedy of a finding, and stores both. Inside a transaction.
+ */
+export function treat(
   context: SyncContext,
   processor: Processor,
   patient: Patient,
@@ -87,13 +90,20 @@ function treat(
       tell(context, finding, span, `${finding.message} It was stale: nothing changed.`);
       return { id: null, finding, outcome: "superseded" };
     }
-    const id = insertFinding(db, finding, { ...found, outcome: "pending" });
+    const id = insertFinding(db, treatedFinding(context, finding), { ...found, outcome: "pending" });
     addToCounter(db, "remedies_applied", 1, nowMs);
     tell(context, finding, span, `${finding.message} Remedy: ${remedyInWords(finding.remedy)}.`);
     return { id, finding, outcome: "pending" };
   } finally {
     span.end();
   }
+}
+
+/** What a new sync mends is judged by that sync. */
+function treatedFinding(context: SyncContext, finding: Finding): Finding {
+  if (finding.remedy.do !== "start_sync") return finding;
+  const started = readSyncInProgress(context.db, finding.athleteId);
+  return started === undefined ? finding : { ...finding, syncId: started.id };
 }
 
 function isPastBound(context: SyncContext, finding: Finding, patient: Patient): boolean {
@@ -135,6 +145,8 @@ function spanOfTrouble(context: SyncContext, finding: Finding): TraceContext | u
 }
 
 function tell(context: SyncContext, finding: Finding, span: Span, message: string): void {
+  // The log of a sync goes with the sync; of one that is gone only the finding tells.
+  if (readSync(context.db, finding.syncId) === undefined) return;
   recordEvent(context, {
     syncId: finding.syncId,
     batchId: finding.batchId ?? undefined,

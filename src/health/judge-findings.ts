@@ -1,6 +1,6 @@
 import type { DiagnosisRules } from "../core/diagnose.ts";
 import { diagnose } from "../core/diagnose.ts";
-import type { FindingOutcome } from "../core/findings.ts";
+import type { Finding, FindingOutcome } from "../core/findings.ts";
 import { describeState, type HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import { judgeFinding } from "../core/verdict.ts";
@@ -11,6 +11,7 @@ import { readSync } from "../db/syncs.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { recordEvent } from "../sync/record.ts";
 import { readSnapshot } from "../sync/snapshot.ts";
+import { findAfterEnd } from "./find-after-end.ts";
 
 /** The rules by which a class of sync is diagnosed now. */
 export type RulesFor = (syncClass: SyncClass) => DiagnosisRules & { readonly healing: HealingMode };
@@ -39,10 +40,8 @@ function judge(context: SyncContext, rulesFor: RulesFor, finding: FindingRow): v
   const isInProgress = sync?.status === "in_progress";
   const snapshot = isInProgress ? readSnapshot(context.db, sync) : undefined;
   const rules = snapshot === undefined ? undefined : rulesFor(snapshot.syncClass);
-  const isFoundAgain =
-    snapshot !== undefined &&
-    rules !== undefined &&
-    diagnose(snapshot, rules).some((found) => found.kind === finding.kind && found.batchId === finding.batchId);
+  const current = snapshot === undefined || rules === undefined ? findAfterEnd(context) : diagnose(snapshot, rules);
+  const isFoundAgain = current.some((found) => isSameTrouble(found, finding));
   const isWaiting = snapshot !== undefined && rules !== undefined && describeState(snapshot, rules).state === "waiting";
   const verdict = judgeFinding(finding.outcome, {
     syncStatus: sync?.status,
@@ -52,6 +51,11 @@ function judge(context: SyncContext, rulesFor: RulesFor, finding: FindingRow): v
   });
   if (verdict === undefined || verdict === "proposed" || verdict === "pending") return;
   context.commits.now(() => settle(context, finding, verdict));
+}
+
+/** Whether a diagnosis found once more what a stored finding is about. */
+export function isSameTrouble(found: Finding, stored: Pick<FindingRow, "kind" | "syncId" | "batchId">): boolean {
+  return found.kind === stored.kind && found.syncId === stored.syncId && found.batchId === stored.batchId;
 }
 
 const COUNTER_OF: Readonly<Record<Exclude<FindingOutcome, "proposed" | "pending">, CounterName>> = {

@@ -1,4 +1,5 @@
 import { type DiagnosisRules, diagnose } from "../core/diagnose.ts";
+import type { Finding } from "../core/findings.ts";
 import type { HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import { type EpochMs, type FindingId, MINUTE_MS, plusMs } from "../core/units.ts";
@@ -10,8 +11,10 @@ import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
 import { readSnapshot } from "../sync/snapshot.ts";
 import type { Span } from "../telemetry/tracing.ts";
+import { findAfterEnd } from "./find-after-end.ts";
+import { healAfterEnd } from "./heal-after-end.ts";
 import { type CheckedFinding, healSync } from "./heal-sync.ts";
-import { judgeOpenFindings, settle } from "./judge-findings.ts";
+import { isSameTrouble, judgeOpenFindings, settle } from "./judge-findings.ts";
 import { applyRemedy } from "./remedy.ts";
 
 export type { CheckedFinding } from "./heal-sync.ts";
@@ -103,6 +106,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
         afterId = last.id;
         await nextTurn();
       }
+      for (const finding of findAfterEnd(context)) findings.push(...checkAfterEnd(finding, dryRun, span));
       span.setAttributes({ "broomwagon.health.checked": checked, "broomwagon.health.findings": findings.length });
       if (!dryRun) noteCheck(startedAtMs);
       return { checked, dryRun, findings };
@@ -137,6 +141,13 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       );
       return [];
     }
+  }
+
+  function checkAfterEnd(finding: Finding, dryRun: boolean, span: Span): readonly CheckedFinding[] {
+    if (dryRun) return [{ id: null, finding, outcome: health.healing === "suggest" ? "proposed" : "pending" }];
+    const patient = { syncId: finding.syncId, rules: rules("schedule"), maxRemedies: health.maxRemedies, span };
+    const healed = healAfterEnd(context, processor, patient, finding);
+    return healed === undefined ? [] : [healed];
   }
 
   function noteCheck(startedAtMs: EpochMs): void {
@@ -181,16 +192,13 @@ function applyProposed(
   const sync = finding.syncId === null ? undefined : readSync(db, finding.syncId);
   // What was true when it was proposed may not be now: a worker may have renewed its lease since.
   const current =
-    sync?.status === "in_progress"
-      ? diagnose(readSnapshot(db, sync), rules(sync.class)).find(
-          (found) => found.kind === finding.kind && found.batchId === finding.batchId,
-        )
-      : undefined;
-  if (sync === undefined || current === undefined || !applyRemedy(context, processor, sync.id, current.remedy)) {
+    sync?.status === "in_progress" ? diagnose(readSnapshot(db, sync), rules(sync.class)) : findAfterEnd(context);
+  const again = current.find((found) => isSameTrouble(found, finding));
+  if (again === undefined || !applyRemedy(context, processor, again.syncId, again.remedy)) {
     settle(context, finding, "superseded");
     return "stale";
   }
-  noteRemedyApplied(db, id, clock.nowMs(), sync.batchesCompleted);
+  noteRemedyApplied(db, id, clock.nowMs(), sync?.batchesCompleted ?? 0);
   addToCounter(db, "remedies_applied", 1, clock.nowMs());
   return "applied";
 }

@@ -6,6 +6,7 @@ import { addToCounter } from "../db/counters.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
 import { reconcile } from "../sync/reconcile.ts";
+import { startOverLeftRaces } from "../sync/start-sync.ts";
 
 /**
  * Applies a remedy: one guarded change, made of what the diagnosis saw, then whatever the plan says follows from it.
@@ -38,6 +39,8 @@ function change(context: SyncContext, processor: Processor, syncId: SyncId, reme
       if (isCancelled) reconcile(context, syncId);
       return isCancelled;
     }
+    case "start_sync":
+      return startOverLeftRaces(context, remedy.athleteId) !== undefined;
     case "wake_processor":
       return true;
     default:

@@ -73,6 +73,17 @@ export function retryFailed(context: SyncContext, syncId: SyncId, wake: () => vo
   });
 }
 
+/**
+ * Starts a sync over the races that a completed one left, without listing anything. Inside a transaction.
+ * @returns its id; undefined when the athlete cannot be synced, or is being synced.
+ */
+export function startOverLeftRaces(context: SyncContext, athleteId: AthleteId): SyncId | undefined {
+  const athlete = readAthlete(context.db, athleteId);
+  if (athlete === undefined || refuse(context, athlete) !== undefined) return undefined;
+  if (readSyncInProgress(context.db, athleteId) !== undefined) return undefined;
+  return insertStarted(context, athlete, { mode: "incremental", syncClass: "schedule", phase: "enrichment" });
+}
+
 function refuse(
   context: SyncContext,
   athlete: AthleteRow | undefined,

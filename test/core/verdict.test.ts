@@ -38,7 +38,7 @@ test("a proposed remedy stays while its trouble does, and is superseded when eit
   expect(judgeFinding("proposed", aftermath({ isFoundAgain: true }))).toBeUndefined();
   expect(judgeFinding("proposed", aftermath({ isFoundAgain: true, isWaiting: true }))).toBeUndefined();
   expect(judgeFinding("proposed", aftermath())).toBe("superseded");
-  expect(judgeFinding("proposed", aftermath({ isFoundAgain: true, syncStatus: "cancelled" }))).toBe("superseded");
+  expect(judgeFinding("proposed", aftermath({ syncStatus: "cancelled" }))).toBe("superseded");
 });
 
 test("what nobody applied is never verified or failed; what was applied never goes back to proposed", () => {

@@ -223,3 +223,68 @@ test("no_progress: a run that hangs past the threshold is aborted, and the sync 
   await tickMinutes(engine, 13);
   expectWhole(engine, syncId);
 });
+
+describe("after a sync has ended", () => {
+  /** A completed sync of 50 races. */
+  async function completed(): Promise<{ engine: TestEngine; syncId: SyncId }> {
+    const { engine, syncId } = await inTheMiddle("enrichment");
+    await tickMinutes(engine, 1);
+    expectWhole(engine, syncId);
+    return { engine, syncId };
+  }
+
+  test("unfinished_races: races that a hand turned back to pending are left to a new sync, which is verified", async () => {
+    const { engine } = await completed();
+    const lists = () => engine.sandbox.ledger().filter((entry) => entry.kind === "list").length;
+    const listed = lists();
+    byHand(engine.db, "UPDATE races SET enrichment = 'pending', polyline = NULL WHERE id <= 7");
+    await tickMinutes(engine, 2);
+    expect(countRaces(engine.db, "enriched")).toBe(50);
+    expect(found(engine)).toEqual([{ kind: "unfinished_races", outcome: "verified", own_restart: 0 }]);
+    expect(lists()).toBe(listed);
+  });
+
+  test("unfinished_races: a race that a hand added, and that Strava does not know, ends as unavailable", async () => {
+    const { engine } = await completed();
+    byHand(engine.db, "INSERT INTO races (athlete_id, strava_activity_id, enrichment) VALUES (1, 999, 'pending')");
+    await tickMinutes(engine, 2);
+    expect(countRaces(engine.db, "unavailable")).toBe(1);
+    expect(countRaces(engine.db, "pending")).toBe(0);
+  });
+
+  test("a cancelled sync leaves its pending races to the athlete's next sync: no finding", async () => {
+    const { engine, syncId } = await inTheMiddle("enrichment");
+    byHand(engine.db, `UPDATE syncs SET status = 'cancelled', completed_at_ms = 1 WHERE id = ${syncId}`);
+    await tickMinutes(engine, 2);
+    expect(found(engine).map(({ kind }) => kind)).toEqual(["stray_batch"]);
+    expect(countRaces(engine.db, "pending")).toBeGreaterThan(0);
+  });
+
+  test("stray_batch: live batches of a sync that a hand marked completed are cancelled, and its races taken up anew", async () => {
+    const { engine, syncId } = await inTheMiddle("enrichment");
+    byHand(engine.db, `UPDATE syncs SET status = 'completed', completed_at_ms = 1 WHERE id = ${syncId}`);
+    await tickMinutes(engine, 3);
+    expect(countRaces(engine.db, "enriched")).toBe(50);
+    expect(engine.db.$client.query("SELECT 1 FROM batches WHERE status IN ('pending', 'processing')").all()).toEqual(
+      [],
+    );
+    expect(
+      found(engine)
+        .map(({ kind, outcome }) => [kind, outcome])
+        .sort(),
+    ).toEqual([
+      ["stray_batch", "verified"],
+      ["unfinished_races", "verified"],
+    ]);
+  });
+
+  test("stray_batch: live batches of a sync that a hand deleted are cancelled", async () => {
+    const { engine, syncId } = await inTheMiddle("enrichment");
+    byHand(engine.db, `DELETE FROM syncs WHERE id = ${syncId}`);
+    await tickMinutes(engine, 2);
+    expect(engine.db.$client.query("SELECT 1 FROM batches WHERE status IN ('pending', 'processing')").all()).toEqual(
+      [],
+    );
+    expect(found(engine).map(({ kind, outcome }) => [kind, outcome])).toEqual([["stray_batch", "superseded"]]);
+  });
+});
