@@ -176,11 +176,7 @@ function contextOn(db: Db, work: Work, fetch: Fetch): SyncContext {
 }
 
 /** Runs every batch through the engine. Throws when a single race is not enriched at the end. */
-export async function runEngine(
-  db: Db,
-  work: Work,
-  answers: Answers,
-): Promise<{ seconds: number; p50Ms: number; p99Ms: number }> {
+export async function runEngine(db: Db, work: Work, answers: Answers): Promise<Measured> {
   const delaysMs: number[] = [];
   answers.arrivedMs.clear();
   const context = contextOn(db, work, answers.fetch);
@@ -205,10 +201,17 @@ export async function runEngine(
     throw new Error(`Not all done: ${enriched} races, ${completed} batches`);
   await processor.stop(1_000);
   closeDatabase(db);
+  return { seconds, ...percentiles(delaysMs) };
+}
+
+/** How long all of it took, and the time from a race's arrival to its commit. */
+export type Measured = { readonly seconds: number; readonly p50Ms: number; readonly p99Ms: number };
+
+export function percentiles(delaysMs: number[]): { p50Ms: number; p99Ms: number } {
   delaysMs.sort((a, b) => a - b);
   const at = (share: number) =>
     delaysMs[Math.min(delaysMs.length - 1, Math.floor(delaysMs.length * share))] ?? Number.NaN;
-  return { seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return { p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
 /** From the arrival of the oldest answer that is not committed yet, so that parsing counts as waiting too. */

@@ -1,13 +1,13 @@
 import type { DetailedActivity } from "../src/core/activity.ts";
 import { closeDatabase, type Db } from "../src/db/open.ts";
-import { type Answers, clientOf, type Work } from "./bench-engine.ts";
+import { type Answers, clientOf, type Measured, percentiles, type Work } from "./bench-engine.ts";
 
 /**
  * The same batches by hand: read the races, fetch them side by side through the same client, write them in one
  * transaction. No claims, leases, fences, ledger, plan or completion: what is compared is everything that the engine
  * puts around the work.
  */
-export async function runLoop(db: Db, work: Work, answers: Answers): Promise<number> {
+export async function runLoop(db: Db, work: Work, answers: Answers): Promise<Measured> {
   const client = db.$client;
   const batches = client
     .query<{ id: number; syncId: number }, []>("SELECT id, sync_id AS syncId FROM batches ORDER BY id")
@@ -61,6 +61,8 @@ export async function runLoop(db: Db, work: Work, answers: Answers): Promise<num
 
   const strava = clientOf(answers.fetch);
   const { signal } = new AbortController();
+  const delaysMs: number[] = [];
+  answers.arrivedMs.clear();
   const startedMs = performance.now();
   for (const batch of batches) {
     const races = racesOf.all(batch.id);
@@ -70,6 +72,8 @@ export async function runLoop(db: Db, work: Work, answers: Answers): Promise<num
       races,
       replies.flatMap((reply) => (reply.ok ? [reply.value] : [])),
     );
+    const committedMs = performance.now();
+    for (const { activityId } of races) delaysMs.push(committedMs - (answers.arrivedMs.get(activityId) ?? committedMs));
   }
   endSyncs.run(Date.now());
   const seconds = (performance.now() - startedMs) / 1000;
@@ -78,5 +82,5 @@ export async function runLoop(db: Db, work: Work, answers: Answers): Promise<num
     .get()?.count;
   if (left !== 0) throw new Error(`The loop left ${left} of ${work.batches * work.batchSize} races`);
   closeDatabase(db);
-  return seconds;
+  return { seconds, ...percentiles(delaysMs) };
 }

@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { answersFromMemory, prepareStore, runEngine, type Work } from "./bench-engine.ts";
+import { answersFromMemory, type Measured, prepareStore, runEngine, type Work } from "./bench-engine.ts";
 import { runLoop } from "./bench-loop.ts";
 
 const { values } = parseArgs({
@@ -26,26 +26,32 @@ const work: Work = {
 const rounds = Number(values.rounds);
 const answers = answersFromMemory(work);
 const folder = mkdtempSync(join(tmpdir(), "broomwagon-bench-"));
-const results: { loopSeconds: number; engineSeconds: number; p50Ms: number; p99Ms: number }[] = [];
+const results: { loop: Measured; engine: Measured }[] = [];
 try {
   for (let round = 0; round < rounds; round++) {
-    const loopSeconds = await runLoop(prepareStore(join(folder, `loop-${round}.sqlite`), work), work, answers);
+    const loop = await runLoop(prepareStore(join(folder, `loop-${round}.sqlite`), work), work, answers);
     const engine = await runEngine(prepareStore(join(folder, `engine-${round}.sqlite`), work), work, answers);
-    results.push({ loopSeconds, engineSeconds: engine.seconds, p50Ms: engine.p50Ms, p99Ms: engine.p99Ms });
-    print(
-      `round ${round + 1}: loop ${perSecond(loopSeconds)}, engine ${perSecond(engine.seconds)}, ratio ${(loopSeconds / engine.seconds).toFixed(2)}, arrival to commit p50 ${engine.p50Ms.toFixed(2)} ms, p99 ${engine.p99Ms.toFixed(2)} ms`,
-    );
+    results.push({ loop, engine });
+    print(`round ${round + 1}: ratio ${ratio(loop, engine).toFixed(2)}`);
+    print(`  loop   ${describe(loop)}`);
+    print(`  engine ${describe(engine)}`);
   }
-  const ratios = results.map((result) => result.loopSeconds / result.engineSeconds);
+  const p99Ms = (of: "loop" | "engine") => median(results.map((result) => result[of].p99Ms)).toFixed(1);
   print(
-    `ratio (engine ÷ loop, median of ${rounds}): ${median(ratios).toFixed(2)}; arrival to commit p99 (median): ${median(results.map((result) => result.p99Ms)).toFixed(2)} ms`,
+    `ratio engine ÷ loop, median of ${rounds} rounds: ${median(results.map(({ loop, engine }) => ratio(loop, engine))).toFixed(2)}`,
   );
+  print(`arrival of a race to its commit, p99, median: engine ${p99Ms("engine")} ms, loop ${p99Ms("loop")} ms`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function perSecond(seconds: number): string {
-  return `${Math.round(work.batches / seconds)} batches/s`;
+function ratio(loop: Measured, engine: Measured): number {
+  return loop.seconds / engine.seconds;
+}
+
+function describe(measured: Measured): string {
+  const { seconds, p50Ms, p99Ms } = measured;
+  return `${Math.round(work.batches / seconds)} batches/s, arrival to commit p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
 }
 
 function median(numbers: readonly number[]): number {

@@ -63,6 +63,11 @@ const startMs = systemClock.nowMs();
 print(`Seed ${values.seed}: ${wanted} kills in discovery and ${wanted} in enrichment.`);
 const strava = openWatchedStrava({ seed: Number(values.seed), kills: wanted });
 let program: Program | undefined;
+process.once("SIGTERM", () => {
+  // Whoever ends the test must not leave its program behind.
+  void program?.kill();
+  process.exit(1);
+});
 try {
   mkdirSync(dataFolder(folder), { mode: 0o700 });
   const kills = await run();

@@ -67,16 +67,22 @@ export function mapQuota(use: (budget: QuotaBudget, window: QuotaWindow) => Wind
  * object where nothing changes.
  */
 export function rollQuota(quota: Quota, stravaMs: EpochMs): Quota {
-  const roll = (use: WindowUse, window: QuotaWindow): WindowUse => {
+  // Asked for every request, and hardly ever anything has changed.
+  if (
+    QUOTA_BUDGETS.every((budget) => QUOTA_WINDOWS.every((window) => isCurrent(quota[budget][window], window, stravaMs)))
+  )
+    return quota;
+  return mapQuota((budget, window) => {
+    const use = quota[budget][window];
+    if (isCurrent(use, window, stravaMs)) return use;
     const startsAtMs = windowStartMs(window, stravaMs);
-    if (use.startsAtMs < startsAtMs) return { startsAtMs, limit: use.limit, used: 0 };
-    return use.startsAtMs > stravaMs + CLOCK_DOUBT_MS ? { ...use, startsAtMs } : use;
-  };
-  const rolled = mapQuota((budget, window) => roll(quota[budget][window], window));
-  const isSame = QUOTA_BUDGETS.every((budget) =>
-    QUOTA_WINDOWS.every((window) => rolled[budget][window] === quota[budget][window]),
-  );
-  return isSame ? quota : rolled;
+    return use.startsAtMs < startsAtMs ? { startsAtMs, limit: use.limit, used: 0 } : { ...use, startsAtMs };
+  });
+}
+
+/** It has begun, or is about to as far as a clock can be trusted, and has not ended. */
+function isCurrent(use: WindowUse, window: QuotaWindow, stravaMs: EpochMs): boolean {
+  return stravaMs < use.startsAtMs + windowLengthMs(window) && use.startsAtMs <= stravaMs + CLOCK_DOUBT_MS;
 }
 
 /** One more request that Strava counted, for an answer that did not say how many there were. */

@@ -27,10 +27,11 @@ type Work<T> = () => T extends PromiseLike<unknown> ? never : T;
 type Queued = { run: () => void; settle: () => void; refuse: (error: unknown) => void };
 
 /**
- * A commit takes at most so many results: with more, the first of a burst would wait longer than 5 ms for the last to be
- * parsed and written. Measured with `bun run bench`.
+ * A commit takes at most so many results: of a larger burst, the first would wait longer than 5 ms for the last to be
+ * parsed. Smaller groups wait less and cost more: half of what a small commit writes is the books that go with each.
+ * Measured with `bun run bench`.
  */
-const RESULTS_A_COMMIT = 32;
+export const RESULTS_A_COMMIT = 32;
 /** Foreign writers' locks are waited for asynchronously, this long in all. */
 const LOCK_LIMIT_MS = 30_000;
 const LOCK_FIRST_WAIT_MS = 10;

@@ -110,11 +110,6 @@ function connect(client: Database, mode: OpenMode): Db {
     client.run("PRAGMA foreign_keys = ON");
     // Sorting never leaves rows of athletes in a temporary directory.
     client.run("PRAGMA temp_store = MEMORY");
-    if (mode !== "read") {
-      // A checkpoint blocks the commit that it falls upon, for ten times as long as a commit takes. At 16 MiB of log
-      // (SQLite's default is 4) it falls upon fewer than one in a hundred, and writes pages that changed often once.
-      client.run("PRAGMA wal_autocheckpoint = 8192");
-    }
     // One long transaction makes the log grow; this gives the disk back at the next checkpoint (16 MiB).
     client.run("PRAGMA journal_size_limit = 16777216");
     // None, on purpose: with memory-mapped reads a failing disk, or a file cut short by a hand, kills the process with

@@ -285,17 +285,17 @@ export function failExhausted(db: Db, athleteId: AthleteId, syncId: SyncId): num
   return failExhaustedStatement(db).run(athleteId, syncId).changes;
 }
 
-// The `+` keeps SQLite from reading all races of the athlete for every batch: `races_of_batch` serves.
-const tallyOfSyncStatement = statement<{ enrichment: RaceRow["enrichment"]; count: number }, [number, number]>(
+// The index alone answers it: a batch holds races of one athlete only.
+const tallyOfSyncStatement = statement<{ enrichment: RaceRow["enrichment"]; count: number }, [number]>(
   `SELECT r.enrichment, count(*) AS count FROM batches b CROSS JOIN races r ON r.batch_id = b.id
-   WHERE b.sync_id = ?1 AND +r.athlete_id = ?2 AND b.type = 'enrichment' GROUP BY r.enrichment`,
+   WHERE b.sync_id = ?1 AND b.type = 'enrichment' GROUP BY r.enrichment`,
 );
 
 /** What became of the races that a sync's batches took: the rows tell, whatever a hand did to counts. */
-export function tallyOfSync(db: Db, syncId: SyncId, athleteId: AthleteId): ReadonlyMap<RaceRow["enrichment"], number> {
+export function tallyOfSync(db: Db, syncId: SyncId): ReadonlyMap<RaceRow["enrichment"], number> {
   return new Map(
     tallyOfSyncStatement(db)
-      .all(syncId, athleteId)
+      .all(syncId)
       .map((row) => [row.enrichment, row.count]),
   );
 }

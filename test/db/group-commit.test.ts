@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isBusy } from "../../src/db/busy.ts";
-import { type Commits, createCommits } from "../../src/db/group-commit.ts";
+import { type Commits, createCommits, RESULTS_A_COMMIT } from "../../src/db/group-commit.ts";
 import { closeDatabase, type Db, openDatabase } from "../../src/db/open.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
@@ -82,20 +82,20 @@ test("nothing waits for company: what is queued is committed without time passin
   expect(clock.nextDueMs()).toBeUndefined();
 });
 
-test("sixteen results are committed at once, fifteen at the end of the turn, and none is committed twice", async () => {
+test("a full group is committed at once, one result less at the end of the turn, and none is committed twice", async () => {
   let transactions = 0;
   commits = commitsWith(() => {
     transactions++;
     return () => {};
   });
-  for (let x = 1; x <= 15; x++) void commits.soon(() => insert(x));
+  for (let x = 1; x < RESULTS_A_COMMIT; x++) void commits.soon(() => insert(x));
   expect(committed()).toEqual([]);
-  void commits.soon(() => insert(16));
-  expect(committed()).toHaveLength(16);
+  void commits.soon(() => insert(RESULTS_A_COMMIT));
+  expect(committed()).toHaveLength(RESULTS_A_COMMIT);
   expect(clock.nextDueMs()).toBeUndefined();
-  void commits.soon(() => insert(17));
+  void commits.soon(() => insert(RESULTS_A_COMMIT + 1));
   await clock.advance(0);
-  expect(committed()).toHaveLength(17);
+  expect(committed()).toHaveLength(RESULTS_A_COMMIT + 1);
   expect(transactions).toBe(2);
 });
 

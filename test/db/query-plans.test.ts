@@ -110,7 +110,7 @@ for (const [name, indexes, run] of HOT) {
   test(`${name} is served by ${indexes.join(" and ") || "its unique key"}: no table is read through, and nothing is sorted`, () => {
     const plan = plansOf(run);
     for (const index of indexes) expect(plan).toContain(index);
-    expect(plan).not.toMatch(/^SCAN (?!.*USING (?:COVERING )?INDEX)/m);
+    expect(plan).not.toMatch(/^SCAN (?!CONSTANT ROW)(?!.*USING (?:COVERING )?INDEX)/m);
     expect(plan).not.toContain("TEMP B-TREE");
   });
 }
@@ -119,7 +119,7 @@ for (const [name, indexes, run] of HOT) {
 const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
   ["countUnserved", "races_pending", (s) => raceStatements.countUnserved(s.db, s.athleteId, s.syncId)],
   ["readRacesOfBatch", "races_of_batch", ({ db, batchId }) => raceStatements.readRacesOfBatch(db, batchId)],
-  ["tallyOfSync", "races_of_batch", (s) => raceStatements.tallyOfSync(s.db, s.syncId, s.athleteId)],
+  ["tallyOfSync", "races_of_batch", (s) => raceStatements.tallyOfSync(s.db, s.syncId)],
   ["countBatches", "batches_number", ({ db, syncId }) => batchStatements.countBatches(db, syncId, "enrichment")],
   ["readLiveBatches", "batches_", ({ db, syncId }) => batchStatements.readLiveBatches(db, syncId, 10)],
   ["readOpenFindings", "findings_open", ({ db }) => findingStatements.readOpenFindings(db, 0, 10)],
@@ -129,12 +129,12 @@ for (const [name, index, run] of SORTING) {
   test(`${name} reads by ${index}, and no table through`, () => {
     const plan = plansOf(run);
     expect(plan).toContain(index);
-    expect(plan).not.toMatch(/^SCAN (?!.*USING (?:COVERING )?INDEX)/m);
+    expect(plan).not.toMatch(/^SCAN (?!CONSTANT ROW)(?!.*USING (?:COVERING )?INDEX)/m);
   });
 }
 
 test("the check of the plans sees a table that is read through, and a sort", () => {
   const plan = plansOf(({ db }) => db.$client.query("SELECT * FROM races ORDER BY name").all());
-  expect(plan).toMatch(/^SCAN (?!.*USING (?:COVERING )?INDEX)/m);
+  expect(plan).toMatch(/^SCAN (?!CONSTANT ROW)(?!.*USING (?:COVERING )?INDEX)/m);
   expect(plan).toContain("TEMP B-TREE");
 });
