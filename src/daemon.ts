@@ -8,6 +8,7 @@ import { rollHex } from "./core/dice.ts";
 import { type Clock, type Dice, type Fetch, SECOND_MS } from "./core/units.ts";
 import { createJobs, HEALTH_JOB } from "./daemon-jobs.ts";
 import { hasAdminToken, insertAdminToken } from "./db/admin-tokens.ts";
+import { retryWhenBusy } from "./db/busy.ts";
 import { type DataDirectory, openDataDirectory } from "./db/data-directory.ts";
 import { migrate, migrationsFolder } from "./db/migrate.ts";
 import { closeDatabase, type Db, openDatabase } from "./db/open.ts";
@@ -54,6 +55,8 @@ export type Daemon = {
 const STOP_BATCHES_MS = 6 * SECOND_MS;
 const STOP_ANSWERS_MS = SECOND_MS;
 const FLUSH_TRACES_MS = SECOND_MS;
+/** A lock that a foreign writer holds longer than this at the start is somebody's to look at. */
+const START_LOCK_LIMIT_MS = 30 * SECOND_MS;
 
 /**
  * Puts the daemon together and starts it: the one place where everything below meets.
@@ -86,9 +89,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const runtimeToken = makeToken(randomBytes);
     const listener = openApi(options, running, runtimeToken);
     undo.push(() => void listener.stopNow());
-    const madeAdminToken = makeFirstToken(config, running.context);
+    // A foreign writer (a backup, a person with a shell) may hold the lock just now: that is waited for.
+    const madeAdminToken = await patiently(clock, () => makeFirstToken(config, running.context));
+    const recovered = await patiently(clock, () => recoverLeftBatches(running.context));
     writeRuntimeFile(directory.runtimePath, { address: listener.url, pid: process.pid, token: runtimeToken });
-    begin(running, log, listener.url);
+    begin(running, log, { url: listener.url, recovered });
     return {
       url: listener.url,
       madeAdminToken,
@@ -227,9 +232,12 @@ function makeFirstToken(config: Config, context: SyncContext): string | undefine
   return token;
 }
 
-function begin(running: Running, log: Log, url: string): void {
+function patiently<T>(clock: Clock, work: () => T extends PromiseLike<unknown> ? never : T): Promise<T> {
+  return retryWhenBusy<T>(work, { clock, limitMs: START_LOCK_LIMIT_MS });
+}
+
+function begin(running: Running, log: Log, { url, recovered }: { url: string; recovered: number }): void {
   const { context, processor, scheduler } = running;
-  const recovered = recoverLeftBatches(context);
   if (recovered > 0) log.warn("daemon.recovered", `${recovered} batches of the former process are due again.`);
   if (context.strava === undefined) {
     log.warn(
