@@ -32,7 +32,6 @@ export function createJobs(parts: {
     catchUp,
     lastRunAtMs: readSchedule(context.db, name)?.lastRunAtMs ?? null,
   });
-  const wake = () => processor.wake();
   return [
     job("batch-processor", config.processorCron, "skip", () => processor.tick()),
     job(HEALTH_JOB, config.healthCron, "skip", async () => {
@@ -40,10 +39,10 @@ export function createJobs(parts: {
     }),
     // A club whose box was off at two in the night still gets its weekly list.
     job("full-sync", config.fullSyncCron, "once", () => {
-      syncAll(context, { mode: "full", syncClass: "schedule" }, wake);
+      syncAll(context, { mode: "full", syncClass: "schedule" }, processor);
     }),
     job("incremental-sync", config.incrementalSyncCron, "once", () => {
-      syncAll(context, { mode: "incremental", syncClass: "schedule" }, wake);
+      syncAll(context, { mode: "incremental", syncClass: "schedule" }, processor);
     }),
     job("revoke-grants", REVOKE_PATTERN, "skip", () => revokeGrants(context, seal)),
     job("prune-history", PRUNE_PATTERN, "once", async () => {

@@ -103,7 +103,7 @@ export function syncActionRoutes({ context, processor }: RouteDeps) {
       "/:sync_id/retry-failed",
       ({ params }) => {
         const id = syncIdOf(params.sync_id);
-        const retried = id === undefined ? undefined : retryFailed(context, id, wake);
+        const retried = id === undefined ? undefined : retryFailed(context, id, processor);
         if (retried === undefined || retried.outcome === "sync_unknown") return unknownThing("sync");
         if (retried.outcome === "nothing_failed") {
           return refuse(409, "nothing_failed", "No race of this athlete has failed; there is nothing to try again.");

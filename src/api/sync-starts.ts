@@ -15,7 +15,6 @@ const AthleteId = t.Object({ id: t.String({ description: "`id` of the athlete." 
 
 /** Starting and stopping syncs. */
 export function syncStartRoutes({ context, processor }: RouteDeps) {
-  const wake = () => processor.wake();
   return new Elysia({ prefix: "/api/admin" })
     .post(
       "/athletes/:id/sync",
@@ -23,7 +22,7 @@ export function syncStartRoutes({ context, processor }: RouteDeps) {
         const id = parseId(params.id);
         if (id === undefined) return unknownThing("athlete");
         const { mode, restart } = body;
-        const started = startSync(context, { athleteId: athleteId(id), syncClass: "manual", mode, restart }, wake);
+        const started = startSync(context, { athleteId: athleteId(id), syncClass: "manual", mode, restart }, processor);
         if (started.outcome !== "started") return refuseStart(context, started);
         return status(202, { sync_id: String(started.syncId), athlete_id: id, mode: started.mode });
       },
@@ -86,7 +85,7 @@ export function syncStartRoutes({ context, processor }: RouteDeps) {
       "/syncs",
       ({ body }) => {
         if (context.strava === undefined) return refuseUnconfigured();
-        const { started, skipped } = syncAll(context, { syncClass: "manual", mode: body.mode }, wake);
+        const { started, skipped } = syncAll(context, { syncClass: "manual", mode: body.mode }, processor);
         return status(202, {
           started: started.map((one) => ({ athlete_id: one.athleteId, sync_id: String(one.syncId) })),
           skipped: skipped.map((one) => ({ athlete_id: one.athleteId, reason: one.reason })),

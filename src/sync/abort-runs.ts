@@ -10,7 +10,11 @@ const RUNS_LOOKED_FOR = 20;
  * Calls off the runs of a sync once the open transaction is committed, so that a worker whose batch is about to go asks
  * Strava nothing more. Inside a transaction, before the batches are cancelled or erased.
  */
-export function abortRunsAfterCommit(context: SyncContext, processor: Processor, syncId: SyncId): void {
+export function abortRunsAfterCommit(
+  context: SyncContext,
+  processor: Pick<Processor, "abortRun">,
+  syncId: SyncId,
+): void {
   for (const batch of readLiveBatches(context.db, syncId, RUNS_LOOKED_FOR)) {
     const { id, status, leaseToken } = batch;
     if (status === "processing" && leaseToken !== null) {

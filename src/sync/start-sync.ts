@@ -5,8 +5,10 @@ import { addToCounter } from "../db/counters.ts";
 import { retryFailedRaces } from "../db/races.ts";
 import type { AthleteRow } from "../db/schema.ts";
 import { insertSync, readSync, readSyncInProgress } from "../db/syncs.ts";
+import { abortRunsAfterCommit } from "./abort-runs.ts";
 import type { SyncContext } from "./context.ts";
 import { cancelSync } from "./end-sync.ts";
+import type { Processor } from "./processor.ts";
 import { reconcile } from "./reconcile.ts";
 import { recordEvent } from "./record.ts";
 
@@ -19,6 +21,9 @@ export type StartSync = {
   readonly restart?: boolean | undefined;
 };
 
+/** Who runs the batches: it hears of new work, and calls off runs whose sync is over. */
+export type RunsBatches = Pick<Processor, "wake" | "abortRun">;
+
 export type Started =
   | { outcome: "started"; syncId: SyncId; mode: SyncMode }
   | { outcome: "athlete_unknown" }
@@ -30,7 +35,7 @@ export type Started =
  * Starts a sync of one athlete: the sync, its first batch and the log line in one transaction, so that nothing ever
  * sees a sync without a batch. The processor hears of it after the commit.
  */
-export function startSync(context: SyncContext, request: StartSync, wake: () => void): Started {
+export function startSync(context: SyncContext, request: StartSync, processor: RunsBatches): Started {
   return context.commits.now((): Started => {
     const athlete = readAthlete(context.db, request.athleteId);
     const refusal = refuse(context, athlete);
@@ -39,11 +44,12 @@ export function startSync(context: SyncContext, request: StartSync, wake: () => 
     const running = readSyncInProgress(context.db, athlete.id);
     if (running !== undefined) {
       if (request.restart !== true) return { outcome: "in_progress", syncId: running.id };
+      abortRunsAfterCommit(context, processor, running.id);
       cancelSync(context, running);
     }
     const mode = request.mode ?? (athlete.lastCompleteListAtMs === null ? "full" : "incremental");
     const syncId = insertStarted(context, athlete, { mode, syncClass: request.syncClass, phase: "discovery" });
-    context.commits.afterCommit(wake);
+    context.commits.afterCommit(() => processor.wake());
     return { outcome: "started", syncId, mode };
   });
 }
@@ -55,7 +61,7 @@ export type Retried =
   | Exclude<Started, { outcome: "started" }>;
 
 /** Starts a sync over just the races of an athlete that failed, without listing anything. */
-export function retryFailed(context: SyncContext, syncId: SyncId, wake: () => void): Retried {
+export function retryFailed(context: SyncContext, syncId: SyncId, processor: RunsBatches): Retried {
   return context.commits.now((): Retried => {
     const ended = readSync(context.db, syncId);
     if (ended === undefined) return { outcome: "sync_unknown" };
@@ -68,7 +74,7 @@ export function retryFailed(context: SyncContext, syncId: SyncId, wake: () => vo
     const races = retryFailedRaces(context.db, athlete.id);
     if (races === 0) return { outcome: "nothing_failed" };
     const started = insertStarted(context, athlete, { mode: ended.mode, syncClass: "manual", phase: "enrichment" });
-    context.commits.afterCommit(wake);
+    context.commits.afterCommit(() => processor.wake());
     return { outcome: "started", syncId: started, races };
   });
 }

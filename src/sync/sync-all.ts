@@ -2,7 +2,7 @@ import type { SyncClass, SyncMode } from "../core/sync.ts";
 import type { AthleteId, SyncId } from "../core/units.ts";
 import { readAthletes } from "../db/athletes.ts";
 import type { SyncContext } from "./context.ts";
-import { startSync } from "./start-sync.ts";
+import { type RunsBatches, startSync } from "./start-sync.ts";
 
 export type StartedAll = {
   readonly started: readonly { readonly athleteId: AthleteId; readonly syncId: SyncId }[];
@@ -16,14 +16,14 @@ const PAGE = 100;
 export function syncAll(
   context: SyncContext,
   request: { syncClass: SyncClass; mode?: SyncMode | undefined },
-  wake: () => void,
+  processor: RunsBatches,
 ): StartedAll {
   const started: { athleteId: AthleteId; syncId: SyncId }[] = [];
   const skipped: { athleteId: AthleteId; reason: SkipReason }[] = [];
   for (let afterId = 0; ; ) {
     const page = readAthletes(context.db, afterId, PAGE);
     for (const athlete of page) {
-      const outcome = startOne(context, { ...request, athleteId: athlete.id }, wake);
+      const outcome = startOne(context, { ...request, athleteId: athlete.id }, processor);
       if (typeof outcome === "number") started.push({ athleteId: athlete.id, syncId: outcome });
       else if (outcome !== "gone") {
         const reason = athlete.status === "disconnected" ? "disconnected" : outcome;
@@ -39,9 +39,9 @@ export function syncAll(
 function startOne(
   context: SyncContext,
   request: Parameters<typeof startSync>[1],
-  wake: () => void,
+  processor: RunsBatches,
 ): SyncId | SkipReason | "gone" {
-  const started = startSync(context, request, wake);
+  const started = startSync(context, request, processor);
   switch (started.outcome) {
     case "started":
       return started.syncId;

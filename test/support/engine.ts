@@ -158,9 +158,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     lines,
     athlete,
     start(n = 0, start = {}) {
-      const started = startSync(context, { athleteId: athlete(n), syncClass: "manual", ...start }, () =>
-        processor.wake(),
-      );
+      const started = startSync(context, { athleteId: athlete(n), syncClass: "manual", ...start }, processor);
       if (started.outcome !== "started") throw new Error(`The sync did not start: ${started.outcome}`);
       return started.syncId;
     },

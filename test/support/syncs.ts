@@ -72,7 +72,7 @@ export async function untilEnded(engine: TestEngine, syncId: SyncId): Promise<Sy
 
 /** Starts a sync of a class of the n-th athlete. */
 export function startOfClass(engine: TestEngine, n: number, syncClass: SyncClass): SyncId {
-  const started = startSync(engine.context, { athleteId: engine.athlete(n), syncClass }, () => engine.processor.wake());
+  const started = startSync(engine.context, { athleteId: engine.athlete(n), syncClass }, engine.processor);
   if (started.outcome !== "started") throw new Error(`The sync did not start: ${started.outcome}`);
   return started.syncId;
 }

@@ -237,7 +237,7 @@ test("an activity of another athlete in a list is left out, and the sync says so
 test("no two syncs of an athlete run at once (I2)", () => {
   const engine = engineWith(dailyRuns(3));
   const syncId = engine.start();
-  const again = startSync(engine.context, { athleteId: engine.athlete(), syncClass: "manual" }, () => {});
+  const again = startSync(engine.context, { athleteId: engine.athlete(), syncClass: "manual" }, engine.processor);
   expect(again).toEqual({ outcome: "in_progress", syncId });
   expect(engine.clock.nowMs()).toBe(START_MS as never);
 });

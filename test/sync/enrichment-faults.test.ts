@@ -96,7 +96,7 @@ test("retry-failed lists nothing and asks for just the races that failed", async
   const sync = await syncToEnd(engine);
   expect(sync).toMatchObject({ racesEnriched: 3, racesFailed: 2 });
   engine.sandbox.clearLedger();
-  const retried = retryFailed(engine.context, sync.id, () => engine.processor.wake());
+  const retried = retryFailed(engine.context, sync.id, engine.processor);
   if (retried.outcome !== "started") throw new Error(retried.outcome);
   expect(retried.races).toBe(2);
   expect(await untilEnded(engine, retried.syncId)).toMatchObject({

@@ -348,3 +348,24 @@ test("two daemons on one database file never claim the same batch, and share the
     rmSync(folder, { recursive: true });
   }
 });
+
+test("a restart calls off what the sync before it had in flight, and no detail is stored for it any more", async () => {
+  const engine = createTestEngine({
+    sandbox: { club: { athletes: 1, activitiesEach: 60, racesEach: 20 }, latencyMs: 500 },
+  });
+  const first = engine.start();
+  await stepUntil(
+    engine,
+    () =>
+      engine.db.$client.query("SELECT 1 FROM batches WHERE type = 'enrichment' AND status = 'processing'").get() !==
+      null,
+  );
+  await engine.clock.advance(100);
+  const second = engine.start(0, { mode: "full", restart: true });
+  await engine.clock.advance(0);
+  expect(syncOf(engine, first)).toMatchObject({ status: "cancelled" });
+  expect(engine.processor.view().running).toBe(1);
+  await engine.clock.advance(20_000);
+  expect(syncOf(engine, second)).toMatchObject({ status: "completed", racesEnriched: 20 });
+  expect(syncOf(engine, first)).toMatchObject({ racesEnriched: 0 });
+});
