@@ -55,7 +55,7 @@ CREATE TABLE `batches` (
 	CONSTRAINT "batches_status" CHECK(status IN ('pending', 'processing', 'completed', 'failed', 'cancelled')),
 	CONSTRAINT "batches_processing_has_lease" CHECK((status = 'processing') = (lease_token IS NOT NULL AND lease_expires_at_ms IS NOT NULL)),
 	CONSTRAINT "batches_ended_has_time" CHECK((status IN ('completed', 'failed', 'cancelled')) = (completed_at_ms IS NOT NULL)),
-	CONSTRAINT "batches_counts" CHECK(attempts >= 0 AND size >= 1 AND number >= 1 AND runs >= 0),
+	CONSTRAINT "batches_counts" CHECK(size >= 1 AND runs >= 0),
 	CONSTRAINT "batches_wait_reason" CHECK(wait_reason IN ('quota_15min', 'quota_daily', 'quota_reserve', 'backoff', 'strava_unavailable', 'app_inactive'))
 ) STRICT;
 --> statement-breakpoint

@@ -24,6 +24,10 @@ const work: Work = {
   concurrency: 4,
 };
 const rounds = Number(values.rounds);
+if (!Number.isInteger(work.batches / work.athletes) || work.batches < 1) {
+  process.stderr.write(`--batches must be a multiple of ${work.athletes}, the number of athletes who share them\n`);
+  process.exit(2);
+}
 const answers = answersFromMemory(work);
 const folder = mkdtempSync(join(tmpdir(), "broomwagon-bench-"));
 const results: { loop: Measured; engine: Measured }[] = [];

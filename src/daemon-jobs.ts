@@ -1,4 +1,7 @@
 import type { Config } from "./config.ts";
+import type { SyncMode } from "./core/sync.ts";
+import { MINUTE_MS } from "./core/units.ts";
+import { retryWhenBusy } from "./db/busy.ts";
 import { readSchedule } from "./db/schedule.ts";
 import type { Seal } from "./db/seal.ts";
 import type { Monitor } from "./health/monitor.ts";
@@ -13,6 +16,8 @@ import { syncAll } from "./sync/sync-all.ts";
 export const HEALTH_JOB = "health-check";
 /** Every minute, as the processor's own pattern is by default: an erased athlete's grant is revoked at once. */
 const REVOKE_PATTERN = "* * * * *";
+/** How long a scheduled start waits for a foreign writer: its next turn may be a week away. */
+const LOCK_LIMIT_MS = 10 * MINUTE_MS;
 /** At night, and not on the hour, when the schedules of syncs begin. */
 const PRUNE_PATTERN = "17 3 * * *";
 
@@ -32,18 +37,19 @@ export function createJobs(parts: {
     catchUp,
     lastRunAtMs: readSchedule(context.db, name)?.lastRunAtMs ?? null,
   });
+  // Tried again while a foreign writer holds the lock: whose sync has started by then is skipped, and nobody is forgotten.
+  const startAll = async (mode: SyncMode): Promise<void> => {
+    const start = () => void syncAll(context, { mode, syncClass: "schedule" }, processor);
+    await retryWhenBusy(start, { clock: context.clock, limitMs: LOCK_LIMIT_MS });
+  };
   return [
     job("batch-processor", config.processorCron, "skip", () => processor.tick()),
     job(HEALTH_JOB, config.healthCron, "skip", async () => {
       await monitor.tick();
     }),
     // A club whose box was off at two in the night still gets its weekly list.
-    job("full-sync", config.fullSyncCron, "once", () => {
-      syncAll(context, { mode: "full", syncClass: "schedule" }, processor);
-    }),
-    job("incremental-sync", config.incrementalSyncCron, "once", () => {
-      syncAll(context, { mode: "incremental", syncClass: "schedule" }, processor);
-    }),
+    job("full-sync", config.fullSyncCron, "once", () => startAll("full")),
+    job("incremental-sync", config.incrementalSyncCron, "once", () => startAll("incremental")),
     job("revoke-grants", REVOKE_PATTERN, "skip", () => revokeGrants(context, seal)),
     job("prune-history", PRUNE_PATTERN, "once", async () => {
       await pruneHistory(context, config.retentionMs);

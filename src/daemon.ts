@@ -55,13 +55,14 @@ export type Daemon = {
 const STOP_BATCHES_MS = 6 * SECOND_MS;
 const STOP_ANSWERS_MS = SECOND_MS;
 const FLUSH_TRACES_MS = SECOND_MS;
+const LAST_COMMITS_MS = SECOND_MS / 2;
 /** A lock that a foreign writer holds longer than this at the start is somebody's to look at. */
 const START_LOCK_LIMIT_MS = 30 * SECOND_MS;
 
 /**
  * Puts the daemon together and starts it: the one place where everything below meets.
  * @throws StartError, with what to do: second daemon, unwritable directory, corrupt or foreign database, wrong key,
- *   newer schema, port taken. Nothing was changed then.
+ *   newer schema, port taken. No row of anybody's data was changed then.
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, version, clock = systemClock, dice = systemDice } = options;
@@ -90,9 +91,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const listener = openApi(options, running, runtimeToken);
     undo.push(() => void listener.stopNow());
     // A foreign writer (a backup, a person with a shell) may hold the lock just now: that is waited for.
-    const madeAdminToken = await patiently(clock, () => makeFirstToken(config, running.context));
     const recovered = await patiently(clock, () => recoverLeftBatches(running.context));
     writeRuntimeFile(directory.runtimePath, { address: listener.url, pid: process.pid, token: runtimeToken });
+    // Last of all that may fail: a token that was made and never shown would be lost.
+    const madeAdminToken = await patiently(clock, () => makeFirstToken(config, running.context));
     begin(running, log, { url: listener.url, recovered });
     return {
       url: listener.url,
@@ -264,7 +266,7 @@ async function stop(
   await within(clock, STOP_ANSWERS_MS, drained);
   await listener.stopNow();
   await tracer.shutdown(FLUSH_TRACES_MS);
-  await running.context.commits.drained();
+  await within(clock, LAST_COMMITS_MS, running.context.commits.drained());
   closeDatabase(db);
   directory.release();
   log.info("daemon.stopped", "Stopped.");

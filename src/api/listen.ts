@@ -1,4 +1,5 @@
 import { StartError } from "../db/start-error.ts";
+import { problemResponse } from "./problem.ts";
 
 /** The port is another process's, or may not be used. */
 export class PortError extends StartError {
@@ -6,10 +7,19 @@ export class PortError extends StartError {
   constructor(host: string, port: number, options: { cause: unknown }) {
     super(
       "port_taken",
-      `Broomwagon cannot listen on ${host} port ${port}: ${options.cause instanceof Error ? options.cause.message : String(options.cause)}. Nothing was changed. End what uses the port, or give another one with BROOMWAGON_PORT (0 picks a free one).`,
+      `Broomwagon cannot listen on ${host} port ${port}: ${options.cause instanceof Error ? options.cause.message : String(options.cause)}. No athlete, sync or race was touched. End what uses the port, or give another one with BROOMWAGON_PORT (0 picks a free one).`,
       options,
     );
   }
+}
+
+/** What is thrown before any route is reached: a bug, told to the caller without saying anything of the inside. */
+function onError(): Response {
+  return problemResponse(
+    500,
+    "internal",
+    "The request failed for a reason inside Broomwagon; its log says more. Try again, and report it if it stays.",
+  );
 }
 
 export type Listener = {
@@ -32,7 +42,15 @@ export function listen(options: {
 }): Listener {
   const { host, port, fetch } = options;
   try {
-    const server = Bun.serve({ hostname: host, port, fetch, idleTimeout: 0, reusePort: false });
+    const server = Bun.serve({
+      hostname: host,
+      port,
+      fetch,
+      idleTimeout: 0,
+      reusePort: false,
+      development: false,
+      error: onError,
+    });
     const shownHost = host.includes(":") ? `[${host}]` : host;
     return {
       url: `http://${shownHost}:${server.port}`,

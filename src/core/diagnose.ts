@@ -14,6 +14,8 @@ export type DiagnosisRules = {
   readonly hold: Hold | undefined;
   /** False while the whole daemon is paused: then nobody claims, on purpose. */
   readonly isClaiming: boolean;
+  /** Every worker is busy: who waits for one stands in a queue, and the runs are watched by themselves. */
+  readonly isFull: boolean;
   /** When the processor last claimed a batch, or started. */
   readonly lastClaimAtMs: EpochMs;
   /** Until then, age proves nothing: the daemon has just started, slept, or its clock has jumped. */
@@ -262,7 +264,8 @@ function diagnoseProgress(snapshot: SyncSnapshot, batch: LiveBatch, rules: Diagn
 }
 
 function diagnoseQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): Finding[] {
-  if (snapshot.isPaused || !rules.isClaiming || rules.hold !== undefined || !ageProves(rules)) return [];
+  if (snapshot.isPaused || !rules.isClaiming || rules.isFull || rules.hold !== undefined || !ageProves(rules))
+    return [];
   if (snapshot.liveBatches.some((batch) => batch.status === "processing")) return [];
   const oldest = snapshot.liveBatches.find((batch) => batch.status === "pending" && batch.runAfterMs <= rules.nowMs);
   if (oldest === undefined || oldest.status !== "pending") return [];

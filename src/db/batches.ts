@@ -230,12 +230,15 @@ export function insertBatch(db: Db, batch: { syncId: SyncId; type: BatchType; si
   return row.id;
 }
 
-/** A pending batch that waits becomes due, if it still waits for the same moment. */
-export function makeDue(db: Db, seen: { batchId: BatchId; runAfterMs: EpochMs }, nowMs: EpochMs): boolean {
+/**
+ * A pending batch that waits becomes due, if it still waits. Not for the very moment that was seen: a hand may have
+ * written one that no number here holds exactly.
+ */
+export function makeDue(db: Db, batchId: BatchId, nowMs: EpochMs): boolean {
   const changed = db
     .update(batches)
     .set({ runAfterMs: nowMs, waitReason: null, waitsUntilMs: null })
-    .where(and(eq(batches.id, seen.batchId), eq(batches.status, "pending"), eq(batches.runAfterMs, seen.runAfterMs)))
+    .where(sql`${batches.id} = ${batchId} AND ${batches.status} = 'pending' AND ${batches.runAfterMs} > ${nowMs}`)
     .returning({ id: batches.id })
     .all();
   return changed.length > 0;

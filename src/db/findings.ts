@@ -106,7 +106,8 @@ export function markFalseRemedy(db: Db, fence: Fence): boolean {
   return changed.length > 0;
 }
 
-/** Remedies spent on a sync: since `sinceMs`, and in all. Those that a restart of the daemon made necessary don't count. */
+/** Remedies spent on a sync: since `sinceMs`, and in all. Those that a restart of the daemon made
+ *  necessary don't count, nor does waking the processor, which is no trouble of the sync's. */
 export function countRemedies(db: Db, syncId: SyncId, sinceMs: EpochMs): { recent: number; total: number } {
   return (
     db
@@ -116,7 +117,8 @@ export function countRemedies(db: Db, syncId: SyncId, sinceMs: EpochMs): { recen
       })
       .from(findings)
       .where(
-        sql`${findings.syncId} = ${syncId} AND ${findings.ownRestart} = 0 AND ${findings.remediedAtMs} IS NOT NULL`,
+        sql`${findings.syncId} = ${syncId} AND ${findings.ownRestart} = 0 AND ${findings.remediedAtMs} IS NOT NULL
+        AND ${findings.kind} <> 'queued_too_long'`,
       )
       .get() ?? { recent: 0, total: 0 }
   );

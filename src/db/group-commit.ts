@@ -41,9 +41,15 @@ const LOCK_LONGEST_WAIT_MS = 500;
  * Makes the one place through which the daemon writes.
  * @param options.beforeCommit writes what is to go with every commit (the quota's ledger), and returns what to do once it
  *   is committed.
+ * @param options.onProblem hears what kept a write of `atEnd` from being written.
  */
-export function createCommits(options: { db: Db; clock: Clock; beforeCommit: () => () => void }): Commits {
-  const { db, clock, beforeCommit } = options;
+export function createCommits(options: {
+  db: Db;
+  clock: Clock;
+  beforeCommit: () => () => void;
+  onProblem?: (error: unknown) => void;
+}): Commits {
+  const { db, clock, beforeCommit, onProblem = () => {} } = options;
   let queue: Queued[] = [];
   let isScheduled = false;
   let callOffFlush = (): void => {};
@@ -94,7 +100,7 @@ export function createCommits(options: { db: Db; clock: Clock; beforeCommit: () 
     number++;
     const result = inWriteTransaction<T>(db, () => {
       const value = work();
-      for (const write of endings) write();
+      for (const write of endings) writeEnding(write);
       callbacks.push(beforeCommit());
       return value;
     });
@@ -102,6 +108,18 @@ export function createCommits(options: { db: Db; clock: Clock; beforeCommit: () 
     callbacks = [];
     for (const done of committed) callBack(done);
     return result;
+  }
+
+  /** What is written at the end is nobody's result: when it fails it is undone alone, and told of. */
+  function writeEnding(write: () => void): void {
+    const callbacksBefore = callbacks.length;
+    try {
+      inSavepoint(db, write);
+    } catch (error) {
+      if (!db.$client.inTransaction) throw error;
+      callbacks.length = callbacksBefore;
+      onProblem(error);
+    }
   }
 
   /**

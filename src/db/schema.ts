@@ -217,7 +217,8 @@ export const batches = sqliteTable(
       "batches_ended_has_time",
       sql`(status IN ('completed', 'failed', 'cancelled')) = (completed_at_ms IS NOT NULL)`,
     ),
-    check("batches_counts", sql`attempts >= 0 AND size >= 1 AND number >= 1 AND runs >= 0`),
+    // Not of `attempts` and `number`: a hand may write anything there, and no claim may fail over it.
+    check("batches_counts", sql`size >= 1 AND runs >= 0`),
     check(
       "batches_wait_reason",
       sql`wait_reason IN ('quota_15min', 'quota_daily', 'quota_reserve', 'backoff', 'strava_unavailable', 'app_inactive')`,

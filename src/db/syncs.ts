@@ -173,9 +173,12 @@ export function setPhase(db: Db, id: SyncId, phase: SyncPhase, nowMs: EpochMs): 
     .run();
 }
 
-const storeCursorStatement = statement<unknown, [number, number, number, number | null, number, number, number]>(
+const storeCursorStatement = statement<
+  unknown,
+  [number, number, number, number | null, number, number, number, number]
+>(
   `UPDATE syncs SET cursor_before_s = ?2, cursor_page = ?3, cursor_resume_before_s = ?4, list_complete = ?5,
-     activities_listed = activities_listed + ?6, requests = requests + 1, last_activity_at_ms = ?7, last_progress_at_ms = ?7
+     activities_listed = activities_listed + ?6, requests = requests + ?8, last_activity_at_ms = ?7, last_progress_at_ms = ?7
    WHERE id = ?1 AND status = 'in_progress'`,
 );
 
@@ -183,7 +186,7 @@ const storeCursorStatement = statement<unknown, [number, number, number, number 
 export function storeCursor(
   db: Db,
   id: SyncId,
-  page: { cursor: ListCursor; isListComplete: boolean; newlyListed: number; nowMs: EpochMs },
+  page: { cursor: ListCursor; isListComplete: boolean; newlyListed: number; requests: number; nowMs: EpochMs },
 ): boolean {
   const { beforeSeconds, page: pageNumber, resumeBeforeSeconds } = page.cursor;
   const isComplete = page.isListComplete ? 1 : 0;
@@ -196,8 +199,15 @@ export function storeCursor(
       isComplete,
       page.newlyListed,
       page.nowMs,
+      page.requests,
     ).changes > 0
   );
+}
+
+/** The phase of a sync; where a hand wrote a word that is none, what is known of its list tells. */
+export function phaseOf(sync: SyncRow): SyncPhase {
+  if (sync.phase === "discovery" || sync.phase === "enrichment") return sync.phase;
+  return sync.listComplete === 1 ? "enrichment" : "discovery";
 }
 
 /** Where the walk of a sync stands. */

@@ -27,10 +27,22 @@ export function judgeOpenFindings(context: SyncContext, rulesFor: RulesFor): voi
   let afterId = 0;
   for (;;) {
     const page = readOpenFindings(context.db, afterId, PAGE);
-    for (const finding of page) judge(context, rulesFor, finding);
+    for (const finding of page) judgeAlone(context, rulesFor, finding);
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
     afterId = last.id;
+  }
+}
+
+/** One finding that cannot be judged (a lock, a bad row) hides none of the others, and no sync. */
+function judgeAlone(context: SyncContext, rulesFor: RulesFor, finding: FindingRow): void {
+  try {
+    judge(context, rulesFor, finding);
+  } catch (error) {
+    context.log.warn(
+      "monitor.finding_not_judged",
+      `Finding ${finding.id} could not be judged this time: ${String(error)}`,
+    );
   }
 }
 

@@ -71,6 +71,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       enrichmentBatchSize: context.rules.enrichmentBatchSize,
       hold: context.governor.hold(syncClass),
       isClaiming: processor.view().isClaiming,
+      isFull: processor.view().running >= context.rules.concurrency,
       lastClaimAtMs: processor.view().lastClaimAtMs,
       ageProvesNothingUntilMs,
       healing: health.healing,

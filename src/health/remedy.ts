@@ -33,7 +33,7 @@ function change(context: SyncContext, processor: Processor, syncId: SyncId, reme
       return isTaken;
     }
     case "make_due":
-      return anyOf(remedy.batches, (seen) => makeDue(db, seen, clock.nowMs()));
+      return anyOf(remedy.batches, ({ batchId }) => makeDue(db, batchId, clock.nowMs()));
     case "cancel_batches": {
       const isCancelled = anyOf(remedy.batches, ({ batchId }) => cancelBatch(db, batchId, clock.nowMs()));
       if (isCancelled) reconcile(context, syncId);

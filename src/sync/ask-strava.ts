@@ -67,6 +67,7 @@ async function askOnce<T>(
   const outcome = await governor.request({ athleteId, phase: question.phase, syncClass }, run.unsent, async () => {
     const span = tracer.startSpan(question.name, { parent: run.span, kind: "client", attributes: question.attributes });
     const reply = await question.send(strava, accessToken);
+    run.unbookedRequests++;
     if (reply.status !== undefined) span.setAttributes({ "http.response.status_code": reply.status });
     if (!reply.ok) span.fail(reply.fault.message);
     span.end();

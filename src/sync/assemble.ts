@@ -28,7 +28,13 @@ export type SyncParts = {
 export function assembleSync(parts: SyncParts): SyncContext {
   const { db, clock, dice, log, tracer, strava, seal, rules, quotaRules, requestsInFlight, owner } = parts;
   // The governor's books go with every commit, and each of its entries asks for a commit soon.
-  const commits: Commits = createCommits({ db, clock, beforeCommit: () => governor.persist() });
+  const commits: Commits = createCommits({
+    db,
+    clock,
+    beforeCommit: () => governor.persist(),
+    onProblem: (error) =>
+      log.error("commit.part_not_written", `Part of a commit could not be written: ${String(error)}`),
+  });
   const governor = createGovernor({
     db,
     clock,

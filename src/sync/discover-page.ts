@@ -14,6 +14,7 @@ import { finishRun } from "./end-run.ts";
 import { finishList } from "./finish-list.ts";
 import { recordEvent } from "./record.ts";
 import type { Run, RunResult } from "./run.ts";
+import { takeUnbooked } from "./run-tally.ts";
 
 /**
  * Runs one discovery batch: asks for the page at the sync's cursor, and commits its races, the cursor, the end of the
@@ -22,7 +23,8 @@ import type { Run, RunResult } from "./run.ts";
 export async function discoverPage(context: SyncContext, run: Run): Promise<RunResult> {
   const sync = readSync(context.db, run.syncId);
   const athlete = readAthlete(context.db, run.athleteId);
-  if (sync === undefined || athlete === undefined) return { result: "lease_lost" };
+  if (sync === undefined) return { result: "lease_lost" };
+  if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone." };
   const cursor = cursorOf(sync);
   const answer = await askStrava(context, run, {
     name: "strava.list_activities",
@@ -77,9 +79,10 @@ function storePageAndAdvanceCursor(context: SyncContext, run: Run, listed: Page)
   }
   const next = nextCursor(cursor, { itemCount: page.rawCount, oldestStartSeconds: oldestStart(page.activities) });
   const isListComplete = next === "end" || reachesBack(sync, page);
-  const tally = { requests: 1, activitiesFetched: page.rawCount, racesAdded, racesEnriched: 0, racesFailed: 0 };
+  const requests = takeUnbooked(run);
+  const tally = { requests, activitiesFetched: page.rawCount, racesAdded, racesEnriched: 0, racesFailed: 0 };
   if (!tallyUnderLease(db, run.fence, tally)) throw new LeaseLostInsideCommit();
-  storeCursor(db, sync.id, { cursor: next === "end" ? cursor : next, isListComplete, newlyListed, nowMs });
+  storeCursor(db, sync.id, { cursor: next === "end" ? cursor : next, isListComplete, newlyListed, requests, nowMs });
   warnOfUnread(context, run, page, page.activities.length - own.length);
   if (isListComplete) finishList(context, sync.id);
   return finishRun(context, run, { how: "done" });

@@ -6,6 +6,7 @@ import type { SyncContext } from "./context.ts";
 import { reconcile } from "./reconcile.ts";
 import { recordEvent } from "./record.ts";
 import type { Run, RunResult } from "./run.ts";
+import { bookRequests } from "./run-tally.ts";
 
 /**
  * Ends a run under its lease: the batch becomes what the state machine says, and, in the same transaction, what the
@@ -17,6 +18,7 @@ export function finishRun(context: SyncContext, run: Run, end: RunEnd): boolean 
   const { db, clock, dice, rules } = context;
   const nowMs = clock.nowMs();
   const after = afterRun(end, run.batch, { maxAttempts: rules.maxAttempts, nowMs, jitter: dice() });
+  bookRequests(context, run);
   if (!endRun(db, run.fence, after, nowMs)) return false;
   if (after.status === "completed") noteBatchCompleted(db, run.syncId);
   if (after.status === "completed") addToCounter(db, "batches_completed", 1, nowMs);

@@ -16,7 +16,7 @@ import { createRunTally, type RunTally } from "./run-tally.ts";
  */
 export async function enrichRaces(context: SyncContext, run: Run): Promise<RunResult> {
   const athlete = readAthlete(context.db, run.athleteId);
-  if (athlete === undefined) return { result: "lease_lost" };
+  if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone." };
   const races = readRacesOfBatch(context.db, run.batchId);
   if (races.length === 0) return endEmpty(context, run);
   const work: Work = {
@@ -46,7 +46,18 @@ type Work = {
   lastError: string | undefined;
 };
 
+/** Never rejects: were one race's trouble to end the run early, the others would be asked for in vain. */
 async function enrichRace(context: SyncContext, work: Work, race: RaceToEnrich): Promise<void> {
+  try {
+    await askAndCommit(context, work, race);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    work.stopped ??= { result: "error", error: `Unexpected: ${message}` };
+  }
+  if (work.stopped !== undefined) work.run.callOffUnsent();
+}
+
+async function askAndCommit(context: SyncContext, work: Work, race: RaceToEnrich): Promise<void> {
   const { run } = work;
   if (work.stopped !== undefined || run.unsent.aborted) return;
   const answer = await askStrava(context, run, {

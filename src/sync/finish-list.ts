@@ -34,7 +34,13 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
     noteCompleteList(db, athlete.id, listedAtMs, athlete.emptiedAtMs ?? sync.startedAtMs);
     const warning = `The list shows none of the ${held} races held; they stay until a second complete list, an hour later, says so too.`;
     addWarning(db, syncId, warning);
-    recordEvent(context, { syncId, level: "warn", event: "list.not_believed", message: warning });
+    recordEvent(context, {
+      syncId,
+      level: "warn",
+      event: "list.not_believed",
+      message: warning,
+      traceId: sync.traceId ?? undefined,
+    });
     return;
   }
   const withdrawn = vanished === 0 ? 0 : withdrawVanished(db, range, nowMs);
@@ -46,6 +52,7 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
       syncId,
       event: "races.withdrawn",
       message: `${withdrawn} races are no longer in the list and were withdrawn.`,
+      traceId: sync.traceId ?? undefined,
     });
   }
 }

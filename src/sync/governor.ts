@@ -51,8 +51,8 @@ export type Governor = {
 
 /** So many requests in a row without an answer worth the name, and it is Strava, not the items. */
 const FAILURES_TILL_STORM = 10;
-/** Single activities fail for days at Strava, lists hardly ever: three pages in a row are a storm as well. */
-const FAILURES_A_LIST_PAGE = 4;
+/** Single activities fail for days at Strava, lists and tokens hardly ever: three of those in a row are a storm too. */
+const FAILURES_NOT_OF_AN_ITEM = 4;
 const FIRST_OUTAGE_WAIT_MS = 30 * SECOND_MS;
 /** An inactive application is mended by a person: looking every quarter of an hour is enough. */
 const INACTIVE_WAIT_MS = 15 * MINUTE_MS;
@@ -172,7 +172,7 @@ export function createGovernor(options: {
       if (fault.scope !== "caller") failuresInARow = 0;
       return undefined;
     }
-    failuresInARow += asker.phase === "discovery" ? FAILURES_A_LIST_PAGE : 1;
+    failuresInARow += asker.phase === "enrichment" ? 1 : FAILURES_NOT_OF_AN_ITEM;
     if (failuresInARow < FAILURES_TILL_STORM) return undefined;
     return putHold(outageHold);
   }
@@ -212,14 +212,21 @@ export function createGovernor(options: {
       const admission = admit(syncClass);
       return typeof admission === "string" ? undefined : admission;
     },
-    async request(asker, signal, send) {
+    async request<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>): Promise<Outcome<T>> {
       const place = await takePlace(asker.syncClass, signal);
       if (place === "called_off") return { got: "called_off" };
       if (place !== "place") return { got: "hold", hold: place };
       const sequence = ++sent;
-      const reply = await send().finally(() => {
+      let reply: Reply<T>;
+      try {
+        reply = await send();
+      } catch (error) {
+        // The client never rejects; were it to, the place must not be lost with it.
         inFlight--;
-      });
+        serveWaiters();
+        throw error;
+      }
+      inFlight--;
       learnTime(reply);
       learnQuota(reply, sequence);
       enter(asker, reply.status);

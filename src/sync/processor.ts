@@ -61,6 +61,10 @@ export function createProcessor(context: SyncContext): Processor {
   async function look(): Promise<void> {
     try {
       if (mayClaim()) await commits.soon(claimWhatFits);
+      isLookingForWork = false;
+      // What became due while the claim was being committed woke nobody.
+      if (mayClaim()) wake();
+      else sleepUntilDue();
     } catch (error) {
       isLookingForWork = false;
       callOffTimer();
@@ -69,12 +73,7 @@ export function createProcessor(context: SyncContext): Processor {
         "batch.claim_failed",
         `No batch could be claimed: ${error instanceof Error ? error.message : String(error)}`,
       );
-      return;
     }
-    isLookingForWork = false;
-    // What became due while the claim was being committed woke nobody.
-    if (mayClaim()) wake();
-    else sleepUntilDue();
   }
 
   /** A look without the write lock, so that an idle tick writes nothing. */
@@ -175,6 +174,8 @@ export function createProcessor(context: SyncContext): Processor {
       signal: controller.signal,
       token: undefined,
       unsent: unsent.signal,
+      callOffUnsent,
+      unbookedRequests: 0,
       onEnded: claimAfterEnd,
     };
     const done = runBatch(context, run, abort).then(() => {
@@ -214,7 +215,8 @@ export function createProcessor(context: SyncContext): Processor {
       await settleWithin(clock, limitMs, allDone);
       for (const run of active.values()) run.abort("stopping");
       await settleWithin(clock, WRITE_BACK_MS, allDone);
-      await commits.drained();
+      // A foreign writer may hold the lock for longer than a stop may take: what is lost then is taken up at the start.
+      await settleWithin(clock, WRITE_BACK_MS, commits.drained());
     },
     setClaiming(claims) {
       isClaiming = claims;

@@ -2,8 +2,8 @@ import { plusMs } from "../core/units.ts";
 import { statement } from "../db/statement.ts";
 import type { SyncContext } from "./context.ts";
 
-/** A transaction deletes at most so many rows of each table: the daemon works on in between. */
-const ROWS_A_STEP = 200;
+/** A transaction deletes at most so many rows; a sync takes its batches and log lines with it. */
+const ROWS_A_STEP = 20;
 
 /** Their batches, log lines and listed ids go with them. */
 const pruneSyncs = statement<unknown, [number, number]>(

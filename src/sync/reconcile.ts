@@ -3,7 +3,7 @@ import type { SyncId } from "../core/units.ts";
 import { insertBatch } from "../db/batches.ts";
 import { bindUnserved, failExhausted } from "../db/races.ts";
 import type { SyncRow } from "../db/schema.ts";
-import { readSync, setPhase } from "../db/syncs.ts";
+import { phaseOf, readSync, setPhase } from "../db/syncs.ts";
 import type { SyncContext } from "./context.ts";
 import { completeSync, failSync } from "./end-sync.ts";
 import { recordEvent } from "./record.ts";
@@ -25,6 +25,7 @@ export function reconcile(context: SyncContext, syncId: SyncId): readonly Step[]
   while (taken.length < MAX_STEPS) {
     const sync = readSync(context.db, syncId);
     if (sync === undefined || sync.status !== "in_progress") break;
+    if (sync.phase !== phaseOf(sync)) setPhase(context.db, syncId, phaseOf(sync), context.clock.nowMs());
     const step = planNextStep(readPlanInput(context.db, sync), context.rules);
     if (step === undefined) break;
     takeStep(context, sync, step);
@@ -46,6 +47,7 @@ function takeStep(context: SyncContext, sync: SyncRow, step: Step): void {
         syncId: sync.id,
         event: "sync.list_complete",
         message: `The list is complete: ${sync.activitiesListed} activities.`,
+        traceId: sync.traceId ?? undefined,
       });
       return;
     case "return_to_discovery":
@@ -61,6 +63,7 @@ function takeStep(context: SyncContext, sync: SyncRow, step: Step): void {
         level: "warn",
         event: "races.failed",
         message: `${failed} races failed for good, even alone in their batch; retry-failed tries them again.`,
+        traceId: sync.traceId ?? undefined,
       });
       return;
     }
@@ -96,5 +99,6 @@ function createEnrichmentBatches(
     syncId: sync.id,
     event: "batches.created",
     message: `Created ${batches} enrichment batches of up to ${step.batchSize} for ${step.count} races.`,
+    traceId: sync.traceId ?? undefined,
   });
 }

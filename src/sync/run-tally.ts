@@ -1,5 +1,5 @@
 import { type BatchTally, holdsLease, tallyUnderLease } from "../db/batches.ts";
-import { noteProgress } from "../db/syncs.ts";
+import { noteActivity, noteProgress } from "../db/syncs.ts";
 import type { SyncContext } from "./context.ts";
 import type { Run } from "./run.ts";
 
@@ -18,11 +18,13 @@ export function createRunTally(context: SyncContext, run: Run): RunTally {
   let transaction = -1;
   let isHeld = false;
   let tally = NOTHING;
+  let hasResults = false;
 
   function write(): void {
-    if (tally.requests === 0) return;
-    const written = tally;
+    if (!hasResults) return;
+    const written = { ...tally, requests: takeUnbooked(run) };
     tally = NOTHING;
+    hasResults = false;
     if (tallyUnderLease(db, run.fence, written)) noteProgress(db, run.syncId, clock.nowMs(), written.requests);
   }
 
@@ -32,20 +34,36 @@ export function createRunTally(context: SyncContext, run: Run): RunTally {
       transaction = commits.transaction();
       // What a transaction that failed had added was never written, and its results are nobody's.
       tally = NOTHING;
+      hasResults = false;
       isHeld = holdsLease(db, run.fence);
       if (isHeld) commits.atEnd(write);
       return isHeld;
     },
     add({ racesEnriched, racesFailed }) {
+      hasResults = true;
       tally = {
         ...NOTHING,
-        requests: tally.requests + 1,
         racesEnriched: tally.racesEnriched + racesEnriched,
         racesFailed: tally.racesFailed + racesFailed,
       };
     },
     write,
   };
+}
+
+/** Books what a run has asked since it was booked last, when nothing else of the run is written. Under its lease. */
+export function bookRequests(context: SyncContext, run: Run): void {
+  const requests = takeUnbooked(run);
+  if (requests === 0) return;
+  tallyUnderLease(context.db, run.fence, { ...NOTHING, requests });
+  noteActivity(context.db, run.syncId, context.clock.nowMs(), requests);
+}
+
+/** The requests of a run that are on no row yet; whoever takes them writes them. */
+export function takeUnbooked(run: Run): number {
+  const requests = run.unbookedRequests;
+  run.unbookedRequests = 0;
+  return requests;
 }
 
 const NOTHING: BatchTally = { requests: 0, activitiesFetched: 0, racesAdded: 0, racesEnriched: 0, racesFailed: 0 };

@@ -16,6 +16,10 @@ export type Run = {
   readonly span: Span;
   /** Aborts what is in flight: the lease is lost, the run was aborted, or the daemon's time to stop is up. */
   readonly signal: AbortSignal;
+  /** Calls off what waits for its place: the run is about to end, whatever it would bring. */
+  readonly callOffUnsent: () => void;
+  /** Requests that were answered and are not yet counted on the batch. */
+  unbookedRequests: number;
   /** Called inside the transaction that ends the batch, last of all: the place is free. */
   readonly onEnded: () => void;
   /** Asked for once a run: opening a sealed token for each request costs more than the rest of the request. */

@@ -1,10 +1,9 @@
 import { expect, test } from "bun:test";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { runRecording } from "../../scripts/recorded-run.ts";
+import { findRecordings } from "../support/recordings.ts";
 
-const RECORDED = join(import.meta.dir, "../../../shared/recordings/strava");
-const reason = existsSync(RECORDED) ? "" : " (skipped: there is no folder of real recordings)";
+const RECORDED = findRecordings() ?? "";
+const reason = RECORDED !== "" ? "" : " (skipped: no folder beside the project has recordings/strava)";
 
 test.skipIf(reason !== "")(
   `a recorded athlete: all 1,132 activities listed, 84 races stored and enriched, none asked for again${reason}`,

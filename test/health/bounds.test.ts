@@ -85,3 +85,18 @@ test("what a restart of the daemon made necessary does not count against the bou
   expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 20 });
   expect(readFindings(engine.db, { kind: "left_by_former_process" }, Number.MAX_SAFE_INTEGER, 50).length).toBe(4);
 });
+
+test("a sync behind others stands in a queue while every worker is busy: neither stalled, nor mended, nor failed", async () => {
+  const engine = createTestEngine({
+    sandbox: { club: { athletes: 2, activitiesEach: 60, racesEach: 40 }, latencyMs: 60_000 },
+    rules: { concurrency: 1, enrichmentBatchSize: 40 },
+    requestsInFlight: 1,
+    timeoutMs: 300_000,
+  });
+  const syncIds = [engine.start(0), engine.start(1)];
+  await tickMinutes(engine, 60);
+  expect(readFindings(engine.db, {}, Number.MAX_SAFE_INTEGER, 50)).toEqual([]);
+  await tickMinutes(engine, 60);
+  for (const syncId of syncIds)
+    expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 40 });
+});

@@ -139,6 +139,31 @@ const TAMPERINGS: readonly Tampering[] = [
     sql: `UPDATE syncs SET phase = 'discovery'; DELETE FROM batches WHERE ${LIVE}; UPDATE races SET enrichment = 'enriched'`,
   },
   {
+    what: "a wait to the end of integers",
+    kind: "far_wait",
+    during: "enrichment",
+    sql: `UPDATE batches SET status = 'pending', run_after_ms = 9223372036854775807, lease_token = NULL, lease_expires_at_ms = NULL WHERE ${LIVE}`,
+  },
+  {
+    what: "attempts and numbers below zero",
+    kind: "missing_enrichment_batches",
+    during: "enrichment",
+    sql: "UPDATE batches SET attempts = -3, number = -number WHERE status = 'pending'",
+    healsItself: true,
+  },
+  {
+    what: "a phase that is none",
+    kind: "missing_enrichment_batches",
+    during: "enrichment",
+    sql: `UPDATE syncs SET phase = 'bogus'; DELETE FROM batches WHERE ${LIVE}`,
+  },
+  {
+    what: "a phase that is none",
+    kind: "missing_discovery_batch",
+    during: "discovery",
+    sql: `UPDATE syncs SET phase = 'bogus'; DELETE FROM batches WHERE ${LIVE}`,
+  },
+  {
     what: "the sync moved on to enrichment with half a list",
     kind: "stray_batch",
     during: "discovery",

@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSandbox } from "../../src/sandbox/sandbox.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { findRecordings } from "../support/recordings.ts";
 import { list, NOW, type Visit } from "./visit.ts";
 
 const folders: string[] = [];
@@ -72,8 +73,8 @@ describe("a folder of recordings", () => {
   });
 });
 
-const RECORDED = join(import.meta.dir, "../../../shared/recordings/strava");
-const reason = existsSync(RECORDED) ? "" : " (skipped: there is no folder of real recordings)";
+const RECORDED = findRecordings() ?? "";
+const reason = RECORDED !== "" ? "" : " (skipped: no folder beside the project has recordings/strava)";
 
 describe.skipIf(reason !== "")(`the recorded athlete${reason}`, () => {
   test("has 1,132 activities and 84 races, in pages of 200 and an empty one", async () => {

@@ -1,15 +1,15 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ListedActivity } from "../../src/core/activity.ts";
 import { isRace } from "../../src/core/race.ts";
 import { parseRateHeaders } from "../../src/strava/rate-headers.ts";
 import { parseActivity, parseActivityPage } from "../../src/strava/wire.ts";
+import { findRecordings } from "../support/recordings.ts";
 
 type Recorded = { response: { headers: Record<string, string>; body: unknown } }[];
 
 /** Real answers hold a person's data: they lie in a folder beside the project where there are any, and never in it. */
-const folder = findRecordings(join(import.meta.dir, "../../.."));
+const folder = findRecordings();
 const why = folder === undefined ? " (skipped: no folder beside the project has recordings/strava)" : "";
 
 test.skipIf(folder === undefined)(
@@ -47,12 +47,6 @@ test.skipIf(folder === undefined)(`the recorded detail has its full polyline and
   expect(parsed.value.polyline?.length).toBeGreaterThan(parsed.value.summaryPolyline?.length ?? Infinity);
   expect(parsed.value.description).toBeString();
 });
-
-function findRecordings(parent: string): string | undefined {
-  return readdirSync(parent)
-    .map((sibling) => join(parent, sibling, "recordings/strava"))
-    .find((candidate) => existsSync(join(candidate, "activity-pages-of-72.json")));
-}
 
 const read = (name: string): Promise<Recorded> => Bun.file(join(folder ?? "", name)).json();
 

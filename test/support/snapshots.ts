@@ -29,6 +29,7 @@ export function rulesWith(values: Partial<DiagnosisRules> = {}): DiagnosisRules 
     enrichmentBatchSize: 15,
     hold: undefined,
     isClaiming: true,
+    isFull: false,
     lastClaimAtMs: ago(5 * SECOND_MS),
     ageProvesNothingUntilMs: ago(60 * MINUTE_MS),
     ...values,

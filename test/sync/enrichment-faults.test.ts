@@ -322,3 +322,15 @@ test("a list page that goes wrong once is asked for again, and nothing is lost",
     expect(attemptsSpent(engine)).toBe(1);
   }
 });
+
+test("every answer counts as a request of its batch and its sync, whatever it said", async () => {
+  const engine = createTestEngine({ sandbox: { club: { athletes: 1, activitiesEach: 60, racesEach: 4 } } });
+  engine.sandbox.injectFault({ match: { kind: "detail", nth: 2 }, times: 1, action: { type: "status", status: 500 } });
+  engine.sandbox.injectFault({ match: { kind: "list", nth: 1 }, times: 1, action: { type: "status", status: 500 } });
+  const syncId = engine.start();
+  await tickMinutes(engine, 2);
+  const asked = engine.sandbox.ledger().filter(({ kind }) => kind === "list" || kind === "detail").length;
+  expect(asked).toBe(8);
+  expect(engine.db.$client.query("SELECT sum(requests) AS requests FROM batches").get()).toEqual({ requests: asked });
+  expect(syncOf(engine, syncId)).toMatchObject({ status: "completed", requests: asked });
+});

@@ -4,7 +4,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/core/units.ts";
 import { readAthlete } from "../../src/db/athletes.ts";
 import { stopSync } from "../../src/sync/stop-sync.ts";
 import { createTestEngine, type TestEngine } from "../support/engine.ts";
-import { countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
+import { byHand, countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
 import {
   activityIdAt,
   attemptsSpent,
@@ -294,4 +294,17 @@ test("I10: no token and no name is in plain text in the database, a log line or 
     expect(lines.includes(name)).toBe(false);
     expect(JSON.stringify(told).includes(name)).toBe(false);
   }
+});
+
+test("an outage of the token endpoint is Strava's: the sync waits, fails for nobody, and goes on by itself", async () => {
+  const engine = createTestEngine({ sandbox: { club: { athletes: 1, activitiesEach: 60, racesEach: 5 } } });
+  byHand(engine.db, "UPDATE strava_tokens SET expires_at_ms = 1");
+  engine.sandbox.injectFault({ match: { kind: "token" }, times: Number.POSITIVE_INFINITY, action: { type: "reset" } });
+  const syncId = engine.start();
+  await tickMinutes(engine, 10);
+  expect(syncOf(engine, syncId)).toMatchObject({ status: "in_progress" });
+  expect(engine.context.governor.view().appHold).toMatchObject({ reason: "strava_unavailable" });
+  engine.sandbox.clearFaults();
+  await tickMinutes(engine, 20);
+  expect(syncOf(engine, syncId)).toMatchObject({ status: "completed", racesEnriched: 5 });
 });
