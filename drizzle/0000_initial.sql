@@ -64,6 +64,7 @@ CREATE UNIQUE INDEX `batches_one_live_page` ON `batches` (`sync_id`) WHERE type 
 CREATE INDEX `batches_live` ON `batches` (`sync_id`,`status`,`run_after_ms`,`number`) WHERE status IN ('pending', 'processing');--> statement-breakpoint
 CREATE INDEX `batches_due` ON `batches` (`run_after_ms`) WHERE status = 'pending';--> statement-breakpoint
 CREATE INDEX `batches_processing` ON `batches` (`id`) WHERE status = 'processing';--> statement-breakpoint
+CREATE INDEX `batches_unknown` ON `batches` (`id`) WHERE status NOT IN ('pending', 'processing', 'completed', 'failed', 'cancelled');--> statement-breakpoint
 CREATE TABLE `findings` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`kind` text NOT NULL,
@@ -123,6 +124,7 @@ CREATE TABLE `races` (
 	`batch_id` integer,
 	`first_seen_at_ms` integer DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)) NOT NULL,
 	`last_seen_at_ms` integer DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)) NOT NULL,
+	`settled_in_sync_id` integer,
 	`seen_in_sync_id` integer,
 	`withdrawn_at_ms` integer,
 	`withdrawn_reason` text,
@@ -141,6 +143,7 @@ CREATE UNIQUE INDEX `races_activity` ON `races` (`athlete_id`,`strava_activity_i
 CREATE INDEX `races_pending` ON `races` (`athlete_id`,`start_at_ms`,`id`) WHERE enrichment = 'pending';--> statement-breakpoint
 CREATE INDEX `races_of_batch` ON `races` (`batch_id`,`enrichment`);--> statement-breakpoint
 CREATE INDEX `races_of_athlete` ON `races` (`athlete_id`,`start_at_ms`);--> statement-breakpoint
+CREATE INDEX `races_unknown` ON `races` (`id`) WHERE enrichment NOT IN ('pending', 'enriched', 'unavailable', 'failed');--> statement-breakpoint
 CREATE INDEX `races_newest` ON `races` (`start_at_ms`,`id`);--> statement-breakpoint
 CREATE TABLE `revocations` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -220,6 +223,7 @@ CREATE INDEX `syncs_serving_order` ON `syncs` (`class_rank`,`served_at_ms`,`id`)
 CREATE INDEX `syncs_in_progress` ON `syncs` (`id`) WHERE status = 'in_progress';--> statement-breakpoint
 CREATE INDEX `syncs_ended` ON `syncs` (`completed_at_ms`,`id`) WHERE status <> 'in_progress';--> statement-breakpoint
 CREATE INDEX `syncs_of_athlete` ON `syncs` (`athlete_id`,`id`);--> statement-breakpoint
+CREATE INDEX `syncs_unknown` ON `syncs` (`id`) WHERE status NOT IN ('in_progress', 'completed', 'failed', 'cancelled') OR (status <> 'in_progress' AND completed_at_ms IS NULL);--> statement-breakpoint
 CREATE TABLE `admin_tokens` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`label` text NOT NULL,

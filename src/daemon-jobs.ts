@@ -14,6 +14,8 @@ import { syncAll } from "./sync/sync-all.ts";
 
 /** The job whose turns the monitor's health is judged by. */
 export const HEALTH_JOB = "health-check";
+/** The job that revokes grants; also run at once after an erasure. */
+export const REVOKE_JOB = "revoke-grants";
 /** Every minute, as the processor's own pattern is by default: an erased athlete's grant is revoked at once. */
 const REVOKE_PATTERN = "* * * * *";
 /** How long a scheduled start waits for a foreign writer: its next turn may be a week away. */
@@ -50,7 +52,7 @@ export function createJobs(parts: {
     // A club whose box was off at two in the night still gets its weekly list.
     job("full-sync", config.fullSyncCron, "once", () => startAll("full")),
     job("incremental-sync", config.incrementalSyncCron, "once", () => startAll("incremental")),
-    job("revoke-grants", REVOKE_PATTERN, "skip", () => revokeGrants(context, seal)),
+    job(REVOKE_JOB, REVOKE_PATTERN, "skip", () => revokeGrants(context, seal)),
     job("prune-history", PRUNE_PATTERN, "once", async () => {
       await pruneHistory(context, config.retentionMs);
     }),

@@ -6,7 +6,7 @@ import { systemClock, systemDice } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { rollHex } from "./core/dice.ts";
 import { type Clock, type Dice, type Fetch, SECOND_MS } from "./core/units.ts";
-import { createJobs, HEALTH_JOB } from "./daemon-jobs.ts";
+import { createJobs, HEALTH_JOB, REVOKE_JOB } from "./daemon-jobs.ts";
 import { hasAdminToken, insertAdminToken } from "./db/admin-tokens.ts";
 import { retryWhenBusy } from "./db/busy.ts";
 import { type DataDirectory, openDataDirectory } from "./db/data-directory.ts";
@@ -217,6 +217,7 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
     version,
     randomBytes,
     healthJob: HEALTH_JOB,
+    revokeJob: REVOKE_JOB,
     quotaRules: { headroom: config.quotaHeadroom, reserve: config.quotaReserve },
   });
   return listen({ host: config.host, port: config.port, fetch: (request) => api.fetch(request) });

@@ -17,7 +17,7 @@ const UNKNOWN = { 404: "There is no such athlete." };
 const LATEST_SECONDS = 9_999_999_999;
 
 /** Athletes: import, list, change, erase. */
-export function athleteRoutes({ context, processor, actorOf }: RouteDeps) {
+export function athleteRoutes({ context, processor, scheduler, revokeJob, actorOf }: RouteDeps) {
   return new Elysia({ prefix: "/api/admin/athletes" })
     .post(
       "",
@@ -138,6 +138,7 @@ export function athleteRoutes({ context, processor, actorOf }: RouteDeps) {
       ({ params }) => {
         const id = parseId(params.id);
         if (id === undefined || !forgetAthlete(context, processor, athleteId(id))) return unknownThing("athlete");
+        void scheduler.runNow(revokeJob);
         return status(202, { id, erased: true });
       },
       {

@@ -13,6 +13,7 @@ export function daemonControlRoutes({ processor, context }: RouteDeps) {
   function setClaiming(isClaiming: boolean): typeof ControlJson.static {
     const before = processor.view();
     const isChanged = before.isClaiming !== isClaiming;
+    if (isClaiming) context.governor.tryAgain();
     if (isChanged) {
       processor.setClaiming(isClaiming);
       const event = isClaiming ? "daemon.resumed" : "daemon.paused";

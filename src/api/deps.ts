@@ -15,6 +15,8 @@ export type ApiDeps = {
   readonly scheduler: Scheduler;
   /** The scheduler's job that runs the health check: how often the monitor must tick. */
   readonly healthJob: string;
+  /** The one that revokes the grants of erased athletes: run at once after an erasure. */
+  readonly revokeJob: string;
   readonly quotaRules: QuotaRules;
   readonly auth: Auth;
   /** For new tokens: the machine's own, never dice. */

@@ -115,7 +115,7 @@ export function createSyncViewer(deps: {
   /** While it runs, its races tell, whatever a hand did to counts; at its end the counts were stored. */
   function progressOf(sync: SyncRow): Pick<SyncJson, "activities_synced" | "activities_expected" | "races_failed"> {
     const isRunning = sync.status === "in_progress";
-    const tally = isRunning ? tallyOfSync(db, sync.id) : undefined;
+    const tally = isRunning ? tallyOfSync(db, sync.id, sync.athleteId) : undefined;
     const enriched = tally === undefined ? sync.racesEnriched : (tally.get("enriched") ?? 0);
     const failed = tally === undefined ? sync.racesFailed : (tally.get("failed") ?? 0);
     if (sync.phase === "discovery") {

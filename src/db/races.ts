@@ -38,8 +38,9 @@ const listRaceStatement = statement<
      start_local = excluded.start_local, timezone = excluded.timezone, utc_offset_s = excluded.utc_offset_s,
      visibility = excluded.visibility, summary_polyline = excluded.summary_polyline, last_seen_at_ms = excluded.last_seen_at_ms,
      seen_in_sync_id = excluded.seen_in_sync_id, withdrawn_at_ms = NULL, withdrawn_reason = NULL,
-     enrichment = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment = 'unavailable' THEN 'pending' ELSE enrichment END,
-     enrichment_error = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment = 'unavailable' THEN NULL ELSE enrichment_error END,
+     enrichment = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment NOT IN ('pending', 'enriched', 'failed') THEN 'pending' ELSE enrichment END,
+     enrichment_error = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment NOT IN ('pending', 'enriched', 'failed') THEN NULL
+       WHEN enrichment = 'failed' THEN ifnull(enrichment_error, 'no reason was recorded') ELSE enrichment_error END,
      attempts = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment = 'unavailable' THEN 0 ELSE attempts END,
      fingerprint = excluded.fingerprint
    RETURNING first_seen_at_ms = ?16 AND enriched_at_ms IS NULL AND batch_id IS NULL AS isNew`,
@@ -80,7 +81,8 @@ export function storeListedRace(
 
 const withdrawStatement = statement<unknown, [number, number, number, string]>(
   `UPDATE races SET withdrawn_at_ms = ?3, withdrawn_reason = ?4, batch_id = NULL,
-     enrichment = CASE enrichment WHEN 'pending' THEN 'unavailable' ELSE enrichment END
+     enrichment = CASE WHEN enrichment IN ('enriched', 'failed') THEN enrichment ELSE 'unavailable' END,
+     enrichment_error = CASE WHEN enrichment = 'failed' THEN ifnull(enrichment_error, 'no reason was recorded') ELSE enrichment_error END
    WHERE athlete_id = ?1 AND strava_activity_id = ?2 AND withdrawn_at_ms IS NULL`,
 );
 
@@ -128,7 +130,8 @@ export function countVanished(db: Db, range: ListedRange): Vanished {
 
 const withdrawVanishedStatement = statement<unknown, [number, number, number, number, number]>(
   `UPDATE races SET withdrawn_at_ms = ?5, withdrawn_reason = 'no longer in the list', batch_id = NULL,
-     enrichment = CASE enrichment WHEN 'pending' THEN 'unavailable' ELSE enrichment END
+     enrichment = CASE WHEN enrichment IN ('enriched', 'failed') THEN enrichment ELSE 'unavailable' END,
+     enrichment_error = CASE WHEN enrichment = 'failed' THEN ifnull(enrichment_error, 'no reason was recorded') ELSE enrichment_error END
    WHERE athlete_id = ?1 AND seen_in_sync_id IS NOT ?2 AND start_at_ms >= ?3 AND start_at_ms < ?4
      AND withdrawn_at_ms IS NULL AND fingerprint <> ''`,
 );
@@ -171,11 +174,12 @@ const enrichStatement = statement<
     string | null,
     string | null,
     number,
+    number,
   ]
 >(
   `UPDATE races SET name = ?3, sport_type = ?4, distance_m = ?5, moving_s = ?6, elapsed_s = ?7, elevation_gain_m = ?8, start_at_ms = ?9,
      start_local = ?10, timezone = ?11, utc_offset_s = ?12, visibility = ?13, summary_polyline = ?14,
-     polyline = ?15, description = ?16, enrichment = 'enriched', enrichment_error = NULL, enriched_at_ms = ?17, last_seen_at_ms = ?17
+     polyline = ?15, description = ?16, enrichment = 'enriched', enrichment_error = NULL, enriched_at_ms = ?17, last_seen_at_ms = ?17, settled_in_sync_id = ?18
    WHERE id = ?1 AND batch_id = ?2 AND enrichment = 'pending'`,
 );
 
@@ -185,7 +189,7 @@ const enrichStatement = statement<
  */
 export function storeDetail(
   db: Db,
-  race: { id: RaceId; batchId: BatchId; activity: DetailedActivity; nowMs: EpochMs },
+  race: { id: RaceId; batchId: BatchId; syncId: SyncId; activity: DetailedActivity; nowMs: EpochMs },
 ): boolean {
   const { activity } = race;
   return (
@@ -207,6 +211,7 @@ export function storeDetail(
       activity.polyline,
       activity.description,
       race.nowMs,
+      race.syncId,
     ).changes > 0
   );
 }
@@ -285,17 +290,18 @@ export function failExhausted(db: Db, athleteId: AthleteId, syncId: SyncId): num
   return failExhaustedStatement(db).run(athleteId, syncId).changes;
 }
 
-// The index alone answers it: a batch holds races of one athlete only.
-const tallyOfSyncStatement = statement<{ enrichment: RaceRow["enrichment"]; count: number }, [number]>(
-  `SELECT r.enrichment, count(*) AS count FROM batches b CROSS JOIN races r ON r.batch_id = b.id
-   WHERE b.sync_id = ?1 AND b.type = 'enrichment' GROUP BY r.enrichment`,
+// By the sync that settled it, or by the batch that holds it: a hand may have deleted the batches, or made the rows.
+const tallyOfSyncStatement = statement<{ enrichment: RaceRow["enrichment"]; count: number }, [number, number]>(
+  `SELECT enrichment, count(*) AS count FROM races
+   WHERE athlete_id = ?2 AND (settled_in_sync_id = ?1 OR batch_id IN (SELECT id FROM batches WHERE sync_id = ?1 AND type = 'enrichment'))
+   GROUP BY enrichment`,
 );
 
-/** What became of the races that a sync's batches took: the rows tell, whatever a hand did to counts. */
-export function tallyOfSync(db: Db, syncId: SyncId): ReadonlyMap<RaceRow["enrichment"], number> {
+/** What became of the races that a sync took: the rows tell, whatever a hand did to counts. */
+export function tallyOfSync(db: Db, syncId: SyncId, athleteId: AthleteId): ReadonlyMap<RaceRow["enrichment"], number> {
   return new Map(
     tallyOfSyncStatement(db)
-      .all(syncId)
+      .all(syncId, athleteId)
       .map((row) => [row.enrichment, row.count]),
   );
 }

@@ -141,6 +141,12 @@ export const syncs = sqliteTable(
     index("syncs_ended").on(sync.completedAtMs, sync.id).where(sql`status <> 'in_progress'`),
     // Serves the list of one athlete's syncs.
     index("syncs_of_athlete").on(sync.athleteId, sync.id),
+    // Serves mendUnknownStates: ended in a way that only a hand can write.
+    index("syncs_unknown")
+      .on(sync.id)
+      .where(
+        sql`status NOT IN ('in_progress', 'completed', 'failed', 'cancelled') OR (status <> 'in_progress' AND completed_at_ms IS NULL)`,
+      ),
     check("syncs_mode", sql`mode IN ('full', 'incremental')`),
     check("syncs_class", sql`class IN ('manual', 'event', 'connect', 'schedule')`),
     check("syncs_phase", sql`phase IN ('discovery', 'enrichment')`),
@@ -207,6 +213,10 @@ export const batches = sqliteTable(
     index("batches_due").on(batch.runAfterMs).where(sql`status = 'pending'`),
     // Serves readProcessingBatches: what a former process left.
     index("batches_processing").on(batch.id).where(sql`status = 'processing'`),
+    // Serves mendUnknownStates, as does `races_unknown`.
+    index("batches_unknown")
+      .on(batch.id)
+      .where(sql`status NOT IN ('pending', 'processing', 'completed', 'failed', 'cancelled')`),
     check("batches_type", sql`type IN ('discovery', 'enrichment')`),
     check("batches_status", sql`status IN ('pending', 'processing', 'completed', 'failed', 'cancelled')`),
     check(
@@ -275,6 +285,8 @@ export const races = sqliteTable(
     batchId: integer("batch_id").$type<BatchId>(),
     firstSeenAtMs: integer("first_seen_at_ms").$type<EpochMs>().notNull().default(now),
     lastSeenAtMs: integer("last_seen_at_ms").$type<EpochMs>().notNull().default(now),
+    /** The sync that enriched it last: what its count of enriched races is made of. */
+    settledInSyncId: integer("settled_in_sync_id").$type<SyncId>(),
     /** The sync whose list showed it last: a complete list withdraws what it no longer shows. */
     seenInSyncId: integer("seen_in_sync_id").$type<SyncId>(),
     withdrawnAtMs: integer("withdrawn_at_ms").$type<EpochMs>(),
@@ -293,6 +305,8 @@ export const races = sqliteTable(
     index("races_of_batch").on(race.batchId, race.enrichment),
     // Serves withdrawal after a complete list, and the list of one athlete's races.
     index("races_of_athlete").on(race.athleteId, race.startAtMs),
+    // Serves mendUnknownStates: empty, unless a hand wrote a word that is no state.
+    index("races_unknown").on(race.id).where(sql`enrichment NOT IN ('pending', 'enriched', 'unavailable', 'failed')`),
     // Serves the list of all races, newest first.
     index("races_newest").on(race.startAtMs, race.id),
     check("races_enrichment", sql`enrichment IN ('pending', 'enriched', 'unavailable', 'failed')`),

@@ -4,7 +4,7 @@ import type { HealingMode } from "../core/status.ts";
 import { DAY_MS, type FindingId, plusMs, type SyncId } from "../core/units.ts";
 import { readBatch, readNewestBatchOfSync } from "../db/batches.ts";
 import { addToCounter } from "../db/counters.ts";
-import { countRemedies, insertFinding, readFinding, readOpenFindingsOfSync } from "../db/findings.ts";
+import { countRemedies, insertFinding, readOpenFindingsOfSync, settleFinding } from "../db/findings.ts";
 import { readSync, readSyncInProgress } from "../db/syncs.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { failSync } from "../sync/end-sync.ts";
@@ -125,8 +125,8 @@ function giveUp(
 ): CheckedFinding {
   const { db } = context;
   const id = insertFinding(db, finding, { ...found, outcome: "pending" });
-  const row = readFinding(db, id);
-  if (row !== undefined) settle(context, row, "failed");
+  // No remedy was applied, so none has failed: the finding is settled and not counted as one.
+  settleFinding(db, id, "failed", found.nowMs);
   const sync = readSync(db, finding.syncId);
   const reason = `It stalled again after every remedy that it may have. The last finding (${finding.kind}): ${finding.message} Start a new sync to try again.`;
   if (sync !== undefined) failSync(context, sync, reason);

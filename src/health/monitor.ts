@@ -15,6 +15,7 @@ import { findAfterEnd } from "./find-after-end.ts";
 import { healAfterEnd } from "./heal-after-end.ts";
 import { type CheckedFinding, healSync } from "./heal-sync.ts";
 import { isSameTrouble, judgeOpenFindings, settle } from "./judge-findings.ts";
+import { mendStates } from "./mend-states.ts";
 import { applyRemedy } from "./remedy.ts";
 
 export type { CheckedFinding } from "./heal-sync.ts";
@@ -97,6 +98,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     const findings: CheckedFinding[] = [];
     let checked = 0;
     try {
+      if (!dryRun && health.healing === "automatic") mendStates(context);
       if (!dryRun) judgeOpenFindings(context, rules);
       for (let afterId = 0; ; ) {
         const page = readSyncsInProgress(db, afterId, PAGE);

@@ -85,6 +85,6 @@ function end(
 type Tally = { readonly enriched: number; readonly failed: number };
 
 function tallies(context: SyncContext, sync: SyncRow): Tally {
-  const tally = tallyOfSync(context.db, sync.id);
+  const tally = tallyOfSync(context.db, sync.id, sync.athleteId);
   return { enriched: tally.get("enriched") ?? 0, failed: tally.get("failed") ?? 0 };
 }

@@ -145,7 +145,7 @@ function storeSettled(context: SyncContext, run: Run, race: RaceToEnrich, settle
   switch (settled.as) {
     case "enriched": {
       const { activity } = settled;
-      if (!storeDetail(db, { ...key, activity, nowMs })) return;
+      if (!storeDetail(db, { ...key, syncId: run.syncId, activity, nowMs })) return;
       if (!isRace(activity, rules))
         withdrawIfHeld(db, run.athleteId, activity.stravaActivityId, nowMs, "no longer tagged as a race");
       return;

@@ -39,12 +39,17 @@ export type Governor = {
    * Sends one request that counts, once a place in flight is free and every window can pay for it (I5).
    */
   request<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>): Promise<Outcome<T>>;
-  /** Enters a request that does not count (OAuth) into the ledger, and learns from its faults. */
-  note(asker: Asker, reply: Reply<unknown>): Hold | undefined;
+  /** Sends one request that does not count (OAuth): it takes a place in flight like any other, and pays for nothing. */
+  requestUnmetered<T>(
+    asker: Asker,
+    send: () => Promise<Reply<T>>,
+  ): Promise<{ reply: Reply<T>; hold: Hold | undefined }>;
   /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
   persist(): () => void;
   /** What is known now. */
   view(): { quota: Quota; inFlight: number; skewMs: number; stravaMs: EpochMs; appHold: Hold | undefined };
+  /** A person says that the trouble may be over: the next request tries. A full quota window stays what it is. */
+  tryAgain(): void;
   /** Called when a hold begins: the processor looks again. */
   onChange(listener: () => void): void;
 };
@@ -58,6 +63,9 @@ const FIRST_OUTAGE_WAIT_MS = 30 * SECOND_MS;
 const INACTIVE_WAIT_MS = 15 * MINUTE_MS;
 /** Strava's `Date` has whole seconds and travels: only a larger difference says that the clocks differ. */
 const SKEW_NOISE_MS = 1_500;
+
+/** Of requests that nobody calls off. */
+const NEVER = new AbortController().signal;
 
 type Waiter = { rank: number; sequence: number; look: () => boolean };
 
@@ -96,7 +104,10 @@ export function createGovernor(options: {
   }
 
   /** A free place in flight, or the reason why there will be none. Waiters are served by class, then in order. */
-  function takePlace(syncClass: SyncClass, signal: AbortSignal): Promise<"place" | "called_off" | Hold> {
+  function takePlace(
+    { syncClass, isMetered }: { syncClass: SyncClass; isMetered: boolean },
+    signal: AbortSignal,
+  ): Promise<"place" | "called_off" | Hold> {
     return new Promise((resolve) => {
       const waiter: Waiter = { rank: classRank(syncClass), sequence: queued++, look };
       const abort = () => {
@@ -105,7 +116,7 @@ export function createGovernor(options: {
       };
       /** True when it is settled. */
       function look(): boolean {
-        const admission = admit(syncClass);
+        const admission = isMetered ? admit(syncClass) : "yes";
         if (admission === "after_reply" || (admission === "yes" && inFlight >= requestsInFlight)) return false;
         signal.removeEventListener("abort", abort);
         if (admission === "yes") {
@@ -213,7 +224,7 @@ export function createGovernor(options: {
       return typeof admission === "string" ? undefined : admission;
     },
     async request<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>): Promise<Outcome<T>> {
-      const place = await takePlace(asker.syncClass, signal);
+      const place = await takePlace({ syncClass: asker.syncClass, isMetered: true }, signal);
       if (place === "called_off") return { got: "called_off" };
       if (place !== "place") return { got: "hold", hold: place };
       const sequence = ++sent;
@@ -234,11 +245,17 @@ export function createGovernor(options: {
       serveWaiters();
       return newHold === undefined ? { got: "reply", reply } : { got: "hold", hold: newHold };
     },
-    note(asker, reply) {
+    async requestUnmetered(asker, send) {
+      await takePlace({ syncClass: asker.syncClass, isMetered: false }, NEVER);
+      const reply = await send().finally(() => {
+        inFlight--;
+      });
       learnTime(reply);
       enter(asker, reply.status);
       // A token that is handed out says nothing about the API: an outage of that goes on.
-      return reply.ok ? undefined : learnFault(asker, reply);
+      const hold = reply.ok ? undefined : learnFault(asker, reply);
+      serveWaiters();
+      return { reply, hold };
     },
     persist() {
       if (!isDirty) return () => {};
@@ -253,6 +270,9 @@ export function createGovernor(options: {
       quota = rollQuota(quota, stravaMs());
       const isHeld = appHold !== undefined && appHold.untilMs > clock.nowMs();
       return { quota, inFlight, skewMs, stravaMs: stravaMs(), appHold: isHeld ? appHold : undefined };
+    },
+    tryAgain() {
+      if (appHold?.reason === "app_inactive" || appHold?.reason === "strava_unavailable") appHold = undefined;
     },
     onChange: (listener) => listeners.push(listener),
   };

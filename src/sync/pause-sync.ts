@@ -29,9 +29,11 @@ export function resumeSync(context: SyncContext, syncId: SyncId, wake: () => voi
   return context.commits.now((): Resumed => {
     const refusal = refuse(context, syncId);
     if (refusal !== undefined) return refusal;
-    const isChanged = setPaused(context.db, syncId, null);
+    const wasPaused = setPaused(context.db, syncId, null);
+    context.governor.tryAgain();
     const madeDue = makeAllDue(context.db, syncId, context.clock.nowMs());
-    if (isChanged || madeDue > 0) {
+    const isChanged = wasPaused || madeDue > 0;
+    if (isChanged) {
       recordEvent(context, {
         syncId,
         event: "sync.resumed",

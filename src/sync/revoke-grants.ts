@@ -32,8 +32,8 @@ async function revoke(
     log.error("revocation.impossible", `Revocation ${revocation.id} was dropped: its sealed token does not open.`);
     return;
   }
-  const reply = await strava.revoke(token, new AbortController().signal);
-  governor.note({ athleteId: athleteId(0), phase: "revoke", syncClass: "manual" }, reply);
+  const asker = { athleteId: athleteId(0), phase: "revoke", syncClass: "manual" } as const;
+  const { reply } = await governor.requestUnmetered(asker, () => strava.revoke(token, new AbortController().signal));
   if (reply.ok) {
     await commits.soon(() => deleteRevocation(db, revocation.id));
     log.info("revocation.confirmed", `Strava confirmed revocation ${revocation.id}; nothing is left of that grant.`);

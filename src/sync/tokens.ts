@@ -106,8 +106,10 @@ export function createTokenKeeper(options: {
       for (let tries = 0; tries < 2; tries++) {
         const tokens = read(athleteId);
         if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
-        const reply = await strava.refreshToken(tokens.refreshToken, signal);
-        const hold = governor.note({ athleteId, phase: "token", syncClass }, reply);
+        const asker = { athleteId, phase: "token", syncClass } as const;
+        const { reply, hold } = await governor.requestUnmetered(asker, () =>
+          strava.refreshToken(tokens.refreshToken, signal),
+        );
         if (reply.ok) {
           await commits.soon(() => storeInPlaceOf(tokens.refreshToken, athleteId, reply.value));
           return { got: "token", accessToken: reply.value.accessToken };

@@ -101,7 +101,7 @@ test("resuming makes what waits in a sync due at once", async () => {
     `UPDATE batches SET run_after_ms = ${untilMs}, waits_until_ms = ${untilMs}, wait_reason = 'backoff'`,
   );
   expect((await get("/api/admin/syncs/1")).body.waiting).toMatchObject({ reason: "backoff", resumes_at: untilMs });
-  expect((await post("/api/admin/syncs/1/resume")).body).toMatchObject({ changed: false, batches_made_due: 1 });
+  expect((await post("/api/admin/syncs/1/resume")).body).toMatchObject({ changed: true, batches_made_due: 1 });
   await engine.clock.advance(1_000);
   expect((await get("/api/admin/syncs/1")).body.activities_listed).toBe(60);
 });

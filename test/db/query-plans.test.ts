@@ -119,7 +119,7 @@ for (const [name, indexes, run] of HOT) {
 const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
   ["countUnserved", "races_pending", (s) => raceStatements.countUnserved(s.db, s.athleteId, s.syncId)],
   ["readRacesOfBatch", "races_of_batch", ({ db, batchId }) => raceStatements.readRacesOfBatch(db, batchId)],
-  ["tallyOfSync", "races_of_batch", (s) => raceStatements.tallyOfSync(s.db, s.syncId)],
+  ["tallyOfSync", "races_of_athlete", (s) => raceStatements.tallyOfSync(s.db, s.syncId, s.athleteId)],
   ["countBatches", "batches_number", ({ db, syncId }) => batchStatements.countBatches(db, syncId, "enrichment")],
   ["readLiveBatches", "batches_", ({ db, syncId }) => batchStatements.readLiveBatches(db, syncId, 10)],
   ["readOpenFindings", "findings_open", ({ db }) => findingStatements.readOpenFindings(db, 0, 10)],

@@ -168,7 +168,7 @@ test("I9: what an admin edited or hid survives being listed, changed, withdrawn,
   list(s, { name: "Another" });
   const batch = batchOf(s);
   bindUnserved(s.db, { athleteId: s.athlete, syncId: s.sync, exhaustedSize: undefined, limit: 5 }, batch);
-  expect(storeDetail(s.db, { id, batchId: batch, activity: activity(), nowMs: NOW })).toBe(true);
+  expect(storeDetail(s.db, { id, batchId: batch, syncId: s.sync, activity: activity(), nowMs: NOW })).toBe(true);
   expect(readRace(s.db, id)).toMatchObject(edits);
 });
 
@@ -241,6 +241,7 @@ test("a detail is stored only by the batch that holds the race, and only while i
     storeDetail(s.db, {
       id,
       batchId: batch,
+      syncId: s.sync,
       activity: activity({ movingSeconds: 2_500.6 }),
       nowMs,
     });
@@ -356,7 +357,7 @@ test("a sync's tally counts the races that its own enrichment batches took", () 
     raceOf(s, { batchId: own, enrichment });
   raceOf(s, { batchId: batchOf(s, { type: "discovery" }), enrichment: "enriched" });
   raceOf(s, { batchId: insertBatch(s.db), enrichment: "enriched" });
-  expect(Object.fromEntries(tallyOfSync(s.db, s.sync))).toEqual({ enriched: 2, failed: 1, pending: 1 });
+  expect(Object.fromEntries(tallyOfSync(s.db, s.sync, s.athlete))).toEqual({ enriched: 2, failed: 1, pending: 1 });
 });
 
 test("retrying takes an athlete's failed races only, with fresh attempts, and none that were withdrawn", () => {

@@ -312,4 +312,45 @@ describe("after a sync has ended", () => {
     );
     expect(found(engine).map(({ kind, outcome }) => [kind, outcome])).toEqual([["stray_batch", "superseded"]]);
   });
+
+  test("a race that a hand marked as failed, or put into a state that is none, stops no later sync", async () => {
+    const { engine } = await completed();
+    byHand(engine.db, "UPDATE races SET enrichment = 'failed' WHERE id = 8");
+    byHand(engine.db, "UPDATE races SET enrichment = 'weird' WHERE id = 9");
+    const next = engine.start(0, { mode: "full" });
+    await tickMinutes(engine, 3);
+    expect(readSync(engine.db, next)).toMatchObject({ status: "completed" });
+    expect(countRaces(engine.db, "enriched")).toBe(49);
+    expect(engine.db.$client.query("SELECT enrichment, enrichment_error FROM races WHERE id = 8").get()).toEqual({
+      enrichment: "failed",
+      enrichment_error: "no reason was recorded",
+    });
+  });
+
+  test("states that are none are given one that loses nothing, and the sync goes on or says why it ended", async () => {
+    const { engine, syncId } = await inTheMiddle("enrichment");
+    byHand(
+      engine.db,
+      "UPDATE races SET enrichment = 'weird' WHERE id = (SELECT max(id) FROM races WHERE enrichment = 'pending')",
+    );
+    byHand(engine.db, "UPDATE batches SET status = 'bogus' WHERE status = 'pending'");
+    await tickMinutes(engine, 3);
+    expectWhole(engine, syncId);
+    expect(countRaces(engine.db, "enriched")).toBe(50);
+    expect(engine.db.$client.query("SELECT count(*) AS n FROM batches WHERE status = 'bogus'").get()).toEqual({ n: 0 });
+    byHand(engine.db, `UPDATE syncs SET status = 'bogus', completed_at_ms = NULL WHERE id = ${syncId}`);
+    await tickMinutes(engine, 1);
+    expect(readSync(engine.db, syncId)).toMatchObject({
+      status: "failed",
+      error: "A hand in the database ended it. Start a new sync to go on.",
+    });
+    expect(readSync(engine.db, syncId)?.completedAtMs).not.toBeNull();
+  });
+
+  test("what a sync enriched is counted by its races, whatever became of its batches", async () => {
+    const { engine, syncId } = await inTheMiddle("enrichment");
+    byHand(engine.db, "DELETE FROM batches");
+    await tickMinutes(engine, 2);
+    expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 50 });
+  });
 });

@@ -71,6 +71,7 @@ export function createTestApi(
     monitor: engine.monitor,
     scheduler,
     healthJob: "health-check",
+    revokeJob: "revoke-grants",
     quotaRules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
     auth: createAuth({
       context,

@@ -4,9 +4,10 @@ import { MINUTE_MS, type SyncId } from "../../src/core/units.ts";
 import { readFindings } from "../../src/db/findings.ts";
 import { readLedger } from "../../src/db/quota.ts";
 import { readSync } from "../../src/db/syncs.ts";
+import { resumeSync } from "../../src/sync/pause-sync.ts";
 import { readSnapshot } from "../../src/sync/snapshot.ts";
 import { createTestEngine, START_MS, type TestEngine } from "../support/engine.ts";
-import { countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
+import { byHand, countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
 
 const QUARTER_MS = 15 * MINUTE_MS;
 
@@ -142,4 +143,43 @@ test("an inactive application is nobody's fault: everything waits, no athlete is
   await tickMinutes(engine, 25);
   for (const syncId of syncIds) expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed" });
   expect(attemptsSpent(engine)).toBe(0);
+});
+
+test("resuming a sync that waits for an inactive application asks Strava again at once; a full quota stays full", async () => {
+  const engine = createTestEngine({ sandbox: { club: { athletes: 1, activitiesEach: 60, racesEach: 5 } } });
+  engine.sandbox.injectFault({ match: { kind: "list" }, times: 1, action: { type: "status", status: 403 } });
+  const syncId = engine.start();
+  await tickMinutes(engine, 1);
+  expect(stateOf(engine, syncId)).toMatchObject({ state: "waiting", waiting: { reason: "app_inactive" } });
+  expect(resumeSync(engine.context, syncId, () => engine.processor.wake())).toMatchObject({ madeDue: 1 });
+  await engine.clock.advance(2_000);
+  expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 5 });
+  engine.sandbox.injectFault({ match: { kind: "list" }, times: 1, action: { type: "status", status: 429 } });
+  const next = engine.start(0, { mode: "full" });
+  await engine.clock.advance(1_000);
+  resumeSync(engine.context, next, () => engine.processor.wake());
+  await engine.clock.advance(1_000);
+  expect(stateOf(engine, next)).toMatchObject({ state: "waiting", waiting: { reason: "quota_15min" } });
+});
+
+test("requests in flight are bounded with those for tokens counted in", async () => {
+  let inFlight = 0;
+  let most = 0;
+  const engine = createTestEngine({
+    sandbox: { club: { athletes: 4, activitiesEach: 60, racesEach: 3 }, latencyMs: 50 },
+    requestsInFlight: 2,
+    fetch: (sandbox) => async (request) => {
+      most = Math.max(most, ++inFlight);
+      try {
+        return await sandbox.fetch(request);
+      } finally {
+        inFlight--;
+      }
+    },
+  });
+  byHand(engine.db, "UPDATE strava_tokens SET expires_at_ms = 1");
+  for (let n = 0; n < 4; n++) engine.start(n);
+  await tickMinutes(engine, 2);
+  expect(countRaces(engine.db, "enriched")).toBe(12);
+  expect(most).toBe(2);
 });

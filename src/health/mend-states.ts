@@ -1,0 +1,20 @@
+import { hasUnknownStates, mendUnknownStates } from "../db/unknown-states.ts";
+import type { SyncContext } from "../sync/context.ts";
+
+/** A check mends at most so many rows of each table; the next one goes on. */
+const LIMIT = 500;
+
+/**
+ * Gives rows that a hand put into a state that is none one that the rest can work with, and says so. What follows from
+ * it (races without a batch, a sync that ended) is then found like anything else.
+ */
+export function mendStates(context: SyncContext): void {
+  const { db, commits, clock, log } = context;
+  if (!hasUnknownStates(db)) return;
+  const { races, batches, syncs } = commits.now(() => mendUnknownStates(db, LIMIT, clock.nowMs()));
+  log.warn(
+    "monitor.unknown_states",
+    `Rows were in a state that is none: ${races} races are pending again, ${batches} batches cancelled, ${syncs} syncs ended with the reason.`,
+    { races, batches, syncs },
+  );
+}
