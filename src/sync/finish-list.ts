@@ -1,6 +1,7 @@
 import { epochMs, HOUR_MS, SECOND_MS, type SyncId } from "../core/units.ts";
 import { noteCompleteList, readAthlete } from "../db/athletes.ts";
-import { countVanished, forgetListed, type ListedRange, withdrawVanished } from "../db/races.ts";
+import { forgetListed } from "../db/listed-activities.ts";
+import { countVanished, type ListedRange, withdrawVanished } from "../db/races.ts";
 import { addWarning, readSync } from "../db/syncs.ts";
 import type { SyncContext } from "./context.ts";
 import { recordEvent } from "./record.ts";

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import type { DetailedActivity } from "../../src/core/activity.ts";
 import { listFingerprint } from "../../src/core/race.ts";
 import { type AthleteId, type BatchId, epochMs, type RaceId, SECOND_MS, type SyncId } from "../../src/core/units.ts";
+import { forgetListed, noteListed } from "../../src/db/listed-activities.ts";
 import type { Db } from "../../src/db/open.ts";
 import {
   bindUnserved,
@@ -10,9 +11,7 @@ import {
   countVanished,
   editRace,
   failExhausted,
-  forgetListed,
   markSeen,
-  noteListed,
   readRace,
   readRaces,
   readRacesOfBatch,
