@@ -11,6 +11,7 @@ import { insertSync } from "../src/db/syncs.ts";
 import { createStravaClient, type StravaClient } from "../src/strava/client.ts";
 import { assembleSync } from "../src/sync/assemble.ts";
 import type { SyncContext } from "../src/sync/context.ts";
+import { createLinks } from "../src/sync/links.ts";
 import { createProcessor } from "../src/sync/processor.ts";
 import { reconcile } from "../src/sync/reconcile.ts";
 import { createLog } from "../src/telemetry/log.ts";
@@ -171,6 +172,7 @@ function contextOn(db: Db, work: Work, fetch: Fetch): SyncContext {
     },
     quotaRules: { headroom: 0, reserve: { requests: 0 } },
     requestsInFlight: work.requestsInFlight,
+    links: createLinks(undefined, () => "http://127.0.0.1"),
     owner: "bench",
   });
 }

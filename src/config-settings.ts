@@ -65,7 +65,7 @@ export const SETTINGS = {
   publicUrl: optional("BROOMWAGON_PUBLIC_URL", {
     ...httpUrl,
     description:
-      "The daemon as people reach it; may hold a path. Kept for connecting athletes and webhooks, which are not built yet.",
+      "The daemon as people reach it; may hold a path. Needed for connecting athletes from elsewhere, and for Strava's events.",
   }),
   adminToken: optional("BROOMWAGON_ADMIN_TOKEN", {
     ...text({ expected: "a token without spaces, in ASCII", pattern: SECRET_TEXT }),
@@ -89,7 +89,16 @@ export const SETTINGS = {
   }),
   stravaClubId: optional("STRAVA_CLUB_ID", {
     ...wholeNumber({ min: 1, max: Number.MAX_SAFE_INTEGER, of: "the id of a Strava club" }),
-    description: "Only members of this club may connect. Kept for connecting athletes, which is not built yet.",
+    description: "Only members of this club may connect.",
+  }),
+  connect: setting("BROOMWAGON_CONNECT", {
+    ...choice("open", "invite"),
+    default: "open",
+    description: "Who may connect: whoever has the link, or only whoever has an unused invitation.",
+  }),
+  athleteCapacity: optional("BROOMWAGON_ATHLETE_CAPACITY", {
+    ...wholeNumber({ min: 1, max: 1_000_000, of: "athletes" }),
+    description: "How many athletes Strava lets this application connect; past it nobody new is sent there.",
   }),
   stravaApiUrl: setting("BROOMWAGON_STRAVA_API_URL", {
     ...httpUrl,

@@ -23,6 +23,7 @@ import { createScheduler, periodOf, type Scheduler } from "./scheduler/scheduler
 import { createStravaClient } from "./strava/client.ts";
 import { assembleSync } from "./sync/assemble.ts";
 import type { SyncContext } from "./sync/context.ts";
+import { createLinks, type Links } from "./sync/links.ts";
 import { createProcessor, type Processor } from "./sync/processor.ts";
 import { createTracer } from "./telemetry/create-tracer.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
@@ -86,9 +87,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       version,
       onProblem: (message) => log.warn("telemetry.problem", message),
     });
-    const running = assemble(options, { db, seal, log, tracer, clock, dice });
+    let ownAddress = "";
+    const links = createLinks(config.publicUrl, () => ownAddress);
+    const running = assemble(options, { db, seal, log, tracer, clock, dice, links });
     const runtimeToken = makeToken(randomBytes);
     const listener = openApi(options, running, runtimeToken);
+    ownAddress = listener.url;
     undo.push(() => void listener.stopNow());
     // A foreign writer (a backup, a person with a shell) may hold the lock just now: that is waited for.
     const recovered = await patiently(clock, () => recoverLeftBatches(running.context));
@@ -151,7 +155,7 @@ function readCheckWord(db: Db): string | undefined {
 
 function assemble(
   options: DaemonOptions,
-  parts: { db: Db; seal: Seal; log: Log; tracer: Tracer; clock: Clock; dice: Dice },
+  parts: { db: Db; seal: Seal; log: Log; tracer: Tracer; clock: Clock; dice: Dice; links: Links },
 ): Running {
   const { config, fetch = (request) => globalThis.fetch(request) } = options;
   const { clock, dice, seal } = parts;

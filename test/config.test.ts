@@ -52,6 +52,8 @@ test("with nothing given, every default holds", () => {
     publicUrl: undefined,
     adminToken: undefined,
     secretKey: undefined,
+    connect: "open",
+    athleteCapacity: undefined,
     strava: {
       clientId: undefined,
       clientSecret: undefined,

@@ -1,7 +1,7 @@
 import { Elysia, t } from "elysia";
 import { QUOTA_BUDGETS, QUOTA_WINDOWS, reserveAt, windowResetMs, windowStartMs } from "../core/quota.ts";
 import { plusMs } from "../core/units.ts";
-import { readLedger } from "../db/quota.ts";
+import { REQUEST_PHASES, readLedger } from "../db/quota.ts";
 import { countPending } from "../db/races.ts";
 import type { SyncRow } from "../db/schema.ts";
 import { readSyncsInProgress } from "../db/syncs.ts";
@@ -37,7 +37,7 @@ const QuotaJson = t.Object({
   by: t.Array(
     t.Object({
       athlete_id: OrNull(t.Integer()),
-      phase: Word(["discovery", "enrichment", "token", "revoke"]),
+      phase: Word(REQUEST_PHASES),
       requests: t.Integer(),
     }),
     { description: "Who spent today's requests." },

@@ -40,7 +40,17 @@ export function storeQuota(db: Db, quota: Quota): void {
 }
 
 /** What a request was for. */
-export type RequestPhase = "discovery" | "enrichment" | "token" | "revoke";
+export const REQUEST_PHASES = [
+  "discovery",
+  "enrichment",
+  "event", // a look that one of Strava's events started
+  "connect", // somebody signs in
+  "probe", // whether Strava answers at all
+  "webhook", // the subscription to events
+  "token",
+  "revoke",
+] as const;
+export type RequestPhase = (typeof REQUEST_PHASES)[number];
 
 export type LedgerLine = {
   readonly dayStartMs: EpochMs;

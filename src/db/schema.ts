@@ -38,6 +38,8 @@ export const athletes = sqliteTable(
     status: text().$type<AthleteStatus>().notNull().default("connected"),
     /** Why the athlete must reconnect, in plain words; null while nothing is wrong. */
     statusReason: text("status_reason"),
+    /** Since when Strava lets us in no more: the clock of the erasure runs from then. */
+    needsReconnectSinceMs: integer("needs_reconnect_since_ms").$type<EpochMs>(),
     scope: text().notNull().default(""),
     publish: integer().notNull().default(0),
     publishChangedAtMs: integer("publish_changed_at_ms").$type<EpochMs>(),
@@ -48,12 +50,18 @@ export const athletes = sqliteTable(
     emptiedAtMs: integer("emptied_at_ms").$type<EpochMs>(),
     /** When Strava last showed us this athlete's whole list: the start of the sync that listed it. */
     lastCompleteListAtMs: integer("last_complete_list_at_ms").$type<EpochMs>(),
+    /** How many activities that list had: what the next one is expected to cost. */
+    lastListLength: integer("last_list_length"),
     lastSyncedAtMs: integer("last_synced_at_ms").$type<EpochMs>(),
     /** When a batch of this athlete was last claimed: who waited longest is served first. */
     lastServedAtMs: integer("last_served_at_ms").$type<EpochMs>().notNull().default(sql`0`),
   },
   (athlete) => [
     uniqueIndex("athletes_strava_id").on(athlete.stravaId),
+    // Serves readLongLost: whose access has been gone for so long that they are erased.
+    index("athletes_needing_reconnect")
+      .on(athlete.needsReconnectSinceMs)
+      .where(sql`needs_reconnect_since_ms IS NOT NULL`),
     check("athletes_status", sql`status IN ('connected', 'needs_reconnect', 'disconnected')`),
     check("athletes_flags", sql`publish IN (0, 1) AND hidden IN (0, 1)`),
   ],
@@ -291,6 +299,8 @@ export const races = sqliteTable(
     seenInSyncId: integer("seen_in_sync_id").$type<SyncId>(),
     withdrawnAtMs: integer("withdrawn_at_ms").$type<EpochMs>(),
     withdrawnReason: text("withdrawn_reason"),
+    /** When what Strava said of a withdrawn race was wiped; the row is left as a tombstone. */
+    wipedAtMs: integer("wiped_at_ms").$type<EpochMs>(),
     hidden: integer().notNull().default(0),
     /** What an admin wrote instead; a sync never touches these (I9). */
     editedName: text("edited_name"),
@@ -309,6 +319,8 @@ export const races = sqliteTable(
     index("races_unknown").on(race.id).where(sql`enrichment NOT IN ('pending', 'enriched', 'unavailable', 'failed')`),
     // Serves the list of all races, newest first.
     index("races_newest").on(race.startAtMs, race.id),
+    // Serves wipeWithdrawn and deleteTombstones: what Strava no longer shows, the longest ago first.
+    index("races_withdrawn").on(race.withdrawnAtMs).where(sql`withdrawn_at_ms IS NOT NULL`),
     check("races_enrichment", sql`enrichment IN ('pending', 'enriched', 'unavailable', 'failed')`),
     check("races_visibility", sql`visibility IN ('everyone', 'followers_only', 'only_me')`),
     check("races_failed_has_reason", sql`enrichment <> 'failed' OR enrichment_error IS NOT NULL`),

@@ -8,6 +8,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
 import type { SyncContext, SyncRules } from "./context.ts";
 import { createGovernor } from "./governor.ts";
+import type { Links } from "./links.ts";
 import { createTokenKeeper } from "./tokens.ts";
 
 export type SyncParts = {
@@ -21,12 +22,13 @@ export type SyncParts = {
   readonly rules: SyncRules;
   readonly quotaRules: QuotaRules;
   readonly requestsInFlight: number;
+  readonly links: Links;
   readonly owner: string;
 };
 
 /** Puts together what every use case works with. The daemon, the tests and the benchmark all run this very thing. */
 export function assembleSync(parts: SyncParts): SyncContext {
-  const { db, clock, dice, log, tracer, strava, seal, rules, quotaRules, requestsInFlight, owner } = parts;
+  const { db, clock, dice, log, tracer, strava, seal, rules, quotaRules, requestsInFlight, links, owner } = parts;
   // The governor's books go with every commit, and each of its entries asks for a commit soon.
   const commits: Commits = createCommits({
     db,
@@ -50,5 +52,5 @@ export function assembleSync(parts: SyncParts): SyncContext {
     },
   });
   const tokens = createTokenKeeper({ db, commits, clock, seal, strava, governor, tracer });
-  return { db, commits, clock, dice, log, tracer, strava, governor, tokens, rules, owner };
+  return { db, commits, clock, dice, log, tracer, strava, governor, tokens, rules, links, owner };
 }

@@ -5,6 +5,7 @@ import type { StravaClient } from "../strava/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
 import type { Governor } from "./governor.ts";
+import type { Links } from "./links.ts";
 import type { TokenKeeper } from "./tokens.ts";
 
 /** The numbers that syncing goes by: from the configuration. */
@@ -30,6 +31,7 @@ export type SyncContext = {
   readonly governor: Governor;
   readonly tokens: TokenKeeper;
   readonly rules: SyncRules;
+  readonly links: Links;
   /** Random for this start of the daemon: tells its own leases from a former process's, whatever the clocks say. */
   readonly owner: string;
 };

@@ -44,7 +44,7 @@ export function requireReconnect(context: SyncContext, athleteId: AthleteId, rea
     failSync(
       context,
       sync,
-      `${reason} The athlete must connect again: import fresh tokens with POST /api/admin/athletes.`,
+      `${reason} The athlete must connect again: send them the link ${context.links.reconnect()}, or import fresh tokens with POST /api/admin/athletes.`,
     );
 }
 

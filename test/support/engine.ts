@@ -20,6 +20,7 @@ import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sand
 import { createStravaClient } from "../../src/strava/client.ts";
 import { assembleSync } from "../../src/sync/assemble.ts";
 import type { SyncContext, SyncRules } from "../../src/sync/context.ts";
+import { createLinks } from "../../src/sync/links.ts";
 import { createProcessor, type Processor } from "../../src/sync/processor.ts";
 import { startSync } from "../../src/sync/start-sync.ts";
 import { createLog } from "../../src/telemetry/log.ts";
@@ -56,6 +57,7 @@ export type TestEngineOptions = {
   readonly tracer?: Tracer;
   readonly fetch?: (sandbox: Sandbox) => Fetch;
   readonly db?: Db;
+  readonly publicUrl?: string;
 };
 
 /** The real engine on a real database, against the sandbox, on a clock that the test moves. Every athlete is imported. */
@@ -135,6 +137,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     rules,
     quotaRules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
     requestsInFlight: options.requestsInFlight ?? 8,
+    links: createLinks(options.publicUrl, () => "http://127.0.0.1:8720"),
     owner: `boot-${boots}`,
   });
   const processor = createProcessor(context);
