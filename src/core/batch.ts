@@ -17,7 +17,7 @@ export type RunEnd =
   | { how: "done" } // the page is stored, or every race of the batch is settled
   | { how: "wait"; reason: WaitReason; untilMs: EpochMs } // planned: spends no attempt
   | { how: "error"; error: string } // by the batch's own doing: spends an attempt
-  | { how: "released" }; // the daemon stops: due again at once, no attempt spent
+  | { how: "released"; why: string }; // the daemon stops, or others go first: due again at once, no attempt spent
 
 /** What the batch is afterwards: one member per state that a run can leave behind. */
 export type AfterRun =

@@ -130,6 +130,10 @@ export type Admission =
 /**
  * Whether one more read request may go out now, with `inFlight` others unanswered. Strava counts a read in both
  * budgets, so all four windows must be able to pay (I5).
+ *
+ * Another client of the same application may spend at any moment, and only answers tell. So the first request of a
+ * window goes out alone, and later at most half of what is left is in flight: towards the end, one at a time. Whatever
+ * the other spends, few of ours are refused, and mostly one.
  */
 export function admitRequest(
   quota: Quota,
@@ -149,7 +153,7 @@ export function admitRequest(
           reason: window === "day" ? "quota_daily" : "quota_15min",
           resetMs: windowResetMs(window, use.startsAtMs),
         };
-      } else if (room <= request.inFlight) isTight = true;
+      } else if (request.inFlight > 0 && (use.used === 0 || request.inFlight * 2 >= room)) isTight = true;
     }
   }
   if (hold !== undefined) return { admit: "at", ...hold, stravaMs: epochMs(hold.resetMs + RESET_SLACK_MS) };

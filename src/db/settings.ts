@@ -6,7 +6,9 @@ import { settings } from "./schema-books.ts";
 export type SettingName =
   | "key_check"
   // When readiness last wrote, to see whether anything can be written.
-  | "probed_at_ms";
+  | "probed_at_ms"
+  // What the governor knows beside the quota's windows.
+  | "governor";
 
 export function readSetting(db: Db, name: SettingName): string | undefined {
   return db.select({ value: settings.value }).from(settings).where(eq(settings.name, name)).get()?.value;

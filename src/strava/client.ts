@@ -85,6 +85,28 @@ export function createStravaClient(options: StravaClientOptions) {
     },
 
     /**
+     * Asks who the athlete is: the neutral question, which hangs on no list and no activity. Nothing of the answer is kept.
+     * @see https://developers.strava.com/docs/reference/#api-Athletes-getLoggedInAthlete
+     */
+    getAthlete(accessToken: string, signal: AbortSignal): Promise<Reply<"known">> {
+      return ask(
+        line,
+        {
+          asked: "api",
+          method: "GET",
+          url: `${apiUrl}/athlete`,
+          headers: bearer(accessToken),
+          maxBytes: MAX_OAUTH_BYTES,
+          read: (text) => {
+            const body = parseJson(text);
+            return body.ok ? { ok: true, value: "known" } : body;
+          },
+        },
+        signal,
+      );
+    },
+
+    /**
      * Trades a refresh token for an access token; with more than an hour left, Strava gives the same one again. The
      * refresh token in the answer may differ, and then the one that was sent is dead at once: store it before use.
      * @see https://developers.strava.com/docs/authentication/#refreshing-expired-access-tokens

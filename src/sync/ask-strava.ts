@@ -13,6 +13,7 @@ export type Answer<T> =
   | { got: "reconnect"; reason: string } // nothing of this athlete can be read
   | { got: "hold"; hold: Hold } // everybody waits
   | { got: "trouble"; error: string } // the token could not be refreshed this time
+  | { got: "crowded_out" } // no place came free: better to stand in line again
   | { got: "called_off" };
 
 export type Question<T> = {
@@ -20,6 +21,10 @@ export type Question<T> = {
   readonly name: string;
   readonly phase: RequestPhase;
   readonly attributes: Readonly<Record<string, string | number>>;
+  /** What is asked for, the same each time: many failures of one thing are no outage. */
+  readonly item: string;
+  /** Another failure would be the last: then it must be clear whose it is. */
+  readonly isLastTry: boolean;
   readonly send: (strava: StravaClient, accessToken: string) => Promise<Reply<T>>;
 };
 
@@ -61,22 +66,37 @@ async function askOnce<T>(
   question: Question<T>,
   accessToken: string,
 ): Promise<Answer<T> | { got: "unauthorized" }> {
-  const { strava, governor, tracer } = context;
+  const { strava, governor } = context;
   if (strava === undefined) return { got: "trouble", error: "No Strava credentials are configured." };
   const { athleteId, syncClass } = run;
-  const outcome = await governor.request({ athleteId, phase: question.phase, syncClass }, run.unsent, async () => {
-    const span = tracer.startSpan(question.name, { parent: run.span, kind: "client", attributes: question.attributes });
-    const reply = await question.send(strava, accessToken);
-    run.unbookedRequests++;
-    if (reply.status !== undefined) span.setAttributes({ "http.response.status_code": reply.status });
-    if (!reply.ok) span.fail(reply.fault.message);
-    span.end();
-    return reply;
-  });
+  const { name, phase, item, isLastTry, attributes } = question;
+  const send = () => inSpan(context, run, { name, attributes }, () => question.send(strava, accessToken));
+  const ask = () => inSpan(context, run, NEUTRAL, () => strava.getAthlete(accessToken, run.signal));
+  const outcome = await governor.request({ athleteId, phase, syncClass, item }, run.unsent, send, { isLastTry, ask });
   if (outcome.got !== "reply") return outcome;
   const { reply } = outcome;
   if (reply.ok) return { got: "value", value: reply.value };
   return answerFault(reply.fault);
+}
+
+/** The question that clears Strava, or makes a failure its own: it hangs on no list and no activity. */
+const NEUTRAL = { name: "strava.get_athlete", attributes: {} };
+
+/** Sends a request as a span of the run's trace, and counts it. */
+async function inSpan<T>(
+  context: SyncContext,
+  run: Run,
+  span: Pick<Question<T>, "name" | "attributes">,
+  send: () => Promise<Reply<T>>,
+): Promise<Reply<T>> {
+  const { name, attributes } = span;
+  const opened = context.tracer.startSpan(name, { parent: run.span, kind: "client", attributes });
+  const reply = await send();
+  run.unbookedRequests++;
+  if (reply.status !== undefined) opened.setAttributes({ "http.response.status_code": reply.status });
+  if (!reply.ok) opened.fail(reply.fault.message);
+  opened.end();
+  return reply;
 }
 
 function answerFault(fault: Fault): Answer<never> | { got: "unauthorized" } {

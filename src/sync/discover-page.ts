@@ -30,6 +30,8 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
   const answer = await askStrava(context, run, {
     name: "strava.list_activities",
     phase: "discovery",
+    item: "list",
+    isLastTry: run.batch.attempts + 1 >= context.rules.maxAttempts,
     attributes: { "broomwagon.list.page": cursor.page, "broomwagon.list.before_s": cursor.beforeSeconds },
     send: (strava, accessToken) =>
       strava.listActivities(
@@ -49,8 +51,10 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
       return { result: "error", error: answer.fault.message };
     case "trouble":
       return { result: "error", error: answer.error };
+    case "crowded_out":
+      return { result: "released", why: "no request of it found a place" };
     case "called_off":
-      return { result: "released" };
+      return { result: "released", why: "it was called off" };
     default:
       return answer satisfies never;
   }

@@ -40,7 +40,7 @@ export function endOf(result: RunResult): RunEnd | undefined {
     case "error":
       return { how: "error", error: result.error };
     case "released":
-      return { how: "released" };
+      return { how: "released", why: result.why };
     case "ended":
     case "lease_lost":
     case "reconnect":
@@ -68,7 +68,7 @@ function recordRunEnd(context: SyncContext, run: Run, end: RunEnd, after: AfterR
             ? `${what} waits (${end.reason}) until ${new Date(end.untilMs).toISOString()}.`
             : end.how === "error"
               ? `${what} failed its attempt ${after.attempts}: ${end.error} It is tried again at ${new Date(after.runAfterMs).toISOString()}.`
-              : `${what} was released: the daemon stops.`,
+              : `${what} was released${end.how === "released" ? `: ${end.why}` : ""}. It is due again.`,
       });
       return;
     case "failed":

@@ -30,7 +30,9 @@ export async function enrichRaces(context: SyncContext, run: Run): Promise<RunRe
   await Promise.all(races.map((race) => enrichRace(context, work, race)));
   if (work.stopped !== undefined) return work.stopped;
   if (work.unsettled === 0) return { result: "ended" };
-  return work.lastError === undefined ? { result: "released" } : { result: "error", error: work.lastError };
+  return work.lastError === undefined
+    ? { result: "released", why: "it was called off" }
+    : { result: "error", error: work.lastError };
 }
 
 /** What the races of one run share. */
@@ -63,6 +65,8 @@ async function askAndCommit(context: SyncContext, work: Work, race: RaceToEnrich
   const answer = await askStrava(context, run, {
     name: "strava.get_activity",
     phase: "enrichment",
+    item: `activity ${race.stravaActivityId}`,
+    isLastTry: race.attempts + 1 >= context.rules.maxAttempts,
     attributes: { "broomwagon.race.id": race.id },
     send: (strava, accessToken) => strava.getActivity(accessToken, race.stravaActivityId, run.signal),
   });
@@ -80,8 +84,11 @@ async function askAndCommit(context: SyncContext, work: Work, race: RaceToEnrich
     case "trouble":
       work.stopped ??= { result: "error", error: answer.error };
       return;
+    case "crowded_out":
+      work.stopped ??= { result: "released", why: "no request of it found a place" };
+      return;
     case "called_off":
-      work.stopped ??= { result: "released" };
+      work.stopped ??= { result: "released", why: "it was called off" };
       return;
     default:
       return answer satisfies never;

@@ -1,44 +1,41 @@
-import { LONGEST_BACKOFF_MS, withJitter } from "../core/batch.ts";
-import type { Fault } from "../core/fault.ts";
-import {
-  admitRequest,
-  countRequest,
-  holdAfterRefusal,
-  mapQuota,
-  observeQuota,
-  type Quota,
-  type QuotaRules,
-  rollQuota,
-  unknownQuota,
-  windowStartMs,
-} from "../core/quota.ts";
+import { afterReply, halfOpened, isInDoubt, mayProbe, stateOf, type Verdict, verdictOf } from "../core/breaker.ts";
+import { admitRequest, holdAfterRefusal, type Quota, type QuotaRules } from "../core/quota.ts";
 import type { Hold } from "../core/snapshot.ts";
-import { classRank, type SyncClass } from "../core/sync.ts";
-import { type AthleteId, type Clock, type Dice, type EpochMs, MINUTE_MS, plusMs, SECOND_MS } from "../core/units.ts";
+import type { SyncClass } from "../core/sync.ts";
+import { type Clock, type Dice, type EpochMs, plusMs } from "../core/units.ts";
 import type { Db } from "../db/open.ts";
-import { addToLedger, type LedgerLine, type RequestPhase, readQuota, storeQuota } from "../db/quota.ts";
+import type { RequestPhase } from "../db/quota.ts";
 import type { Reply } from "../strava/reply.ts";
-
-/** Who asks for a request, and for what. */
-export type Asker = { readonly athleteId: AthleteId; readonly phase: RequestPhase; readonly syncClass: SyncClass };
+import { type Asker, createPlaces } from "./places.ts";
+import { openQuotaBooks } from "./quota-books.ts";
 
 /** What became of a request: Strava's reply, or why there is none to act upon. */
 export type Outcome<T> =
   | { readonly got: "reply"; readonly reply: Reply<T> }
   | { readonly got: "hold"; readonly hold: Hold } // nothing was sent, or the answer tells everybody to wait
-  | { readonly got: "called_off" }; // the signal aborted while it waited for its place
+  | { readonly got: "crowded_out" } // no place came free for so long that it is better to stand in line again
+  | { readonly got: "called_off" }; // the signal aborted while it waited
+
+/** How to find out whose a failure is, where that is in doubt. */
+export type Doubt = {
+  /** Another failure would be the last: then it must be clear. */
+  readonly isLastTry: boolean;
+  /** The neutral question: who the athlete is. */
+  readonly ask: () => Promise<Reply<unknown>>;
+};
 
 /**
  * Every request to Strava goes through here: it pays for it from the quota, keeps the ledger, and holds everybody back
- * when the application as a whole has to wait. State is kept in memory and written with the commits that follow.
+ * when the application as a whole has to wait. What it knows is written with the commits that follow.
  */
 export type Governor = {
   /** Why nothing of this class goes out now; undefined when something may. */
   hold(syncClass: SyncClass): Hold | undefined;
   /**
-   * Sends one request that counts, once a place in flight is free and every window can pay for it (I5).
+   * Sends one request that counts, once a place in flight is free and every window can pay for it (I5). A reply that fails
+   * is the thing's own failure: where it may be Strava's, `doubt` settles that first.
    */
-  request<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>): Promise<Outcome<T>>;
+  request<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>, doubt?: Doubt): Promise<Outcome<T>>;
   /** Sends one request that does not count (OAuth): it takes a place in flight like any other, and pays for nothing. */
   requestUnmetered<T>(
     asker: Asker,
@@ -47,27 +44,39 @@ export type Governor = {
   /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
   persist(): () => void;
   /** What is known now. */
-  view(): { quota: Quota; inFlight: number; skewMs: number; stravaMs: EpochMs; appHold: Hold | undefined };
+  view(): GovernorView;
   /** A person says that the trouble may be over: the next request tries. A full quota window stays what it is. */
   tryAgain(): void;
-  /** Called when a hold begins: the processor looks again. */
+  /** Called when a hold begins or ends early: the processor looks again. */
   onChange(listener: () => void): void;
 };
 
-/** So many requests in a row without an answer worth the name, and it is Strava, not the items. */
-const FAILURES_TILL_STORM = 10;
-/** Single activities fail for days at Strava, lists and tokens hardly ever: three of those in a row are a storm too. */
-const FAILURES_NOT_OF_AN_ITEM = 4;
-const FIRST_OUTAGE_WAIT_MS = 30 * SECOND_MS;
-/** An inactive application is mended by a person: looking every quarter of an hour is enough. */
-const INACTIVE_WAIT_MS = 15 * MINUTE_MS;
-/** Strava's `Date` has whole seconds and travels: only a larger difference says that the clocks differ. */
-const SKEW_NOISE_MS = 1_500;
+export type GovernorView = {
+  readonly quota: Quota;
+  readonly inFlight: number;
+  /** How far Strava's clock is ahead of ours. */
+  readonly skewMs: number;
+  readonly stravaMs: EpochMs;
+  /** Why all requests wait, beyond what the quota says. */
+  readonly appHold: Hold | undefined;
+  readonly breaker: "closed" | "open" | "half_open";
+  /** How long a request takes, of late. */
+  readonly requestMs: number;
+};
+
+/** These say nothing of whether the API works for syncs: a revocation that fails must not hold up everybody. */
+const BYSTANDERS: readonly RequestPhase[] = ["connect", "revoke", "webhook"];
+/** A list hardly ever fails alone: those of three athletes in a row are an outage. */
+const WEIGHT_OF_LIST = 4;
+/** A guess until the first answers; then a mean in which each new answer counts so much. */
+const FIRST_REQUEST_MS = 500;
+const NEW_ANSWER_COUNTS = 0.05;
 
 /** Of requests that nobody calls off. */
 const NEVER = new AbortController().signal;
 
-type Waiter = { rank: number; sequence: number; look: () => boolean };
+/** What a round of questions says of those that failed in it: it is them, or Strava, or a neutral question must tell. */
+type RoundVerdict = "item" | "ask" | "called_off" | Hold;
 
 export function createGovernor(options: {
   db: Db;
@@ -78,214 +87,199 @@ export function createGovernor(options: {
   /** Makes sure that a commit follows soon. */
   scheduleCommit: () => void;
 }): Governor {
-  const { db, clock, dice, rules, requestsInFlight, scheduleCommit } = options;
-  let skewMs = 0;
-  let inFlight = 0;
-  let sent = 0;
-  let sentAtLastObservation = 0;
-  let failuresInARow = 0;
-  let outages = 0;
-  let appHold: Hold | undefined;
-  let waiters: Waiter[] = [];
-  let queued = 0;
-  let isDirty = false;
-  const ledger = new Map<string, LedgerLine>();
+  const { clock, dice, rules } = options;
+  const books = openQuotaBooks(options);
+  const state = () => stateOf(books.breaker, clock.nowMs());
+  const places = createPlaces({
+    clock,
+    count: options.requestsInFlight,
+    admit: admitAsker,
+    onTaken: (asker) => {
+      if (state() === "half_open") probes.add(asker);
+    },
+    mayOvertake: () => state() === "half_open",
+  });
   const listeners: (() => void)[] = [];
-  const stravaMs = () => plusMs(clock.nowMs(), skewMs);
-  let quota: Quota = rollQuota(readQuota(db) ?? unknownQuota(stravaMs()), stravaMs());
+  let requestMs = FIRST_REQUEST_MS;
+  /** Half open: the questions that are out, and those that failed and wait for what the round says. */
+  const probes = new Set<Asker>();
+  let doubts: ((verdict: RoundVerdict) => void)[] = [];
 
-  function admit(syncClass: SyncClass): "yes" | "after_reply" | Hold {
+  function appHold(): Hold | undefined {
     const nowMs = clock.nowMs();
-    if (appHold !== undefined && appHold.untilMs <= nowMs) appHold = undefined;
-    if (appHold !== undefined) return appHold;
-    const admission = admitRequest(quota, { stravaMs: stravaMs(), inFlight, syncClass }, rules);
-    if (admission.admit === "at") return { reason: admission.reason, untilMs: plusMs(admission.stravaMs, -skewMs) };
-    return admission.admit;
+    const { refusal, breaker } = books;
+    if (breaker.open !== undefined && breaker.open.untilMs > nowMs) return breaker.open;
+    return refusal !== undefined && refusal.untilMs > nowMs ? refusal : undefined;
   }
 
-  /** A free place in flight, or the reason why there will be none. Waiters are served by class, then in order. */
-  function takePlace(
-    { syncClass, isMetered }: { syncClass: SyncClass; isMetered: boolean },
-    signal: AbortSignal,
-  ): Promise<"place" | "called_off" | Hold> {
+  function admitClass(syncClass: SyncClass): "yes" | "not_yet" | Hold {
+    const held = appHold();
+    if (held !== undefined) return held;
+    const inFlight = places.inFlight();
+    // What others have spent while nobody looked is unknown: the first request of a process goes out alone.
+    if (books.isFresh() && inFlight > 0) return "not_yet";
+    const admission = admitRequest(books.quota(), { stravaMs: books.stravaMs(), inFlight, syncClass }, rules);
+    if (admission.admit === "at")
+      return { reason: admission.reason, untilMs: plusMs(admission.stravaMs, -books.skewMs()) };
+    return admission.admit === "yes" ? "yes" : "not_yet";
+  }
+
+  /** Half open: one question at a time, of a thing that has not failed in this round; the neutral one always. */
+  function admitAsker(asker: Asker): "yes" | "not_yet" | Hold {
+    const admission = admitClass(asker.syncClass);
+    if (admission !== "yes" || state() !== "half_open" || asker.phase === "probe") return admission;
+    return probes.size === 0 && mayProbe(books.breaker, itemOf(asker)) ? "yes" : "not_yet";
+  }
+
+  function serve(): void {
+    places.serve();
+    if (state() === "half_open" && probes.size === 0) doubts.shift()?.("ask");
+  }
+
+  /** Takes a verdict into the breaker. @returns the hold that began, or that stands. */
+  function judge(asker: Asker, verdict: Verdict, isProbe: boolean): Hold | undefined {
+    if (BYSTANDERS.includes(asker.phase) && verdict.says !== "alive") return undefined;
+    const before = state();
+    const reply = { nowMs: clock.nowMs(), jitter: dice(), isProbe, weight: weightOf(asker) };
+    books.breaker = afterReply(books.breaker, verdict, reply);
+    const { open } = books.breaker;
+    const after = state();
+    if ((after === "open") !== (before === "open")) announce();
+    const round = after === "open" && open !== undefined ? open : "item";
+    if (after !== "half_open") for (const settle of doubts.splice(0)) settle(round);
+    return after === "open" && verdict.says !== "alive" && verdict.says !== "nothing" ? open : undefined;
+  }
+
+  function announce(): void {
+    for (const listener of listeners) listener();
+  }
+
+  /** The hold that a metered reply puts on everybody, if any. */
+  function learnFault(asker: Asker, reply: Reply<unknown>, isProbe: boolean): Hold | undefined {
+    if (reply.ok) return judge(asker, { says: "alive" }, isProbe);
+    if (reply.fault.kind === "rate_limited") return learnRefusal();
+    const verdict = verdictOf(reply.fault, itemOf(asker));
+    const isSilent = asker.phase === "probe" && verdict.says === "failed";
+    return judge(asker, isSilent ? { says: "silent" } : verdict, isProbe);
+  }
+
+  /** A token endpoint that fails is never the athlete's fault; what it says or refuses says nothing of the API. */
+  function learnTokenFault(asker: Asker, reply: Reply<unknown>): Hold | undefined {
+    if (reply.ok || BYSTANDERS.includes(asker.phase)) return undefined;
+    if (reply.fault.kind === "rate_limited") return learnRefusal();
+    const verdict = verdictOf(reply.fault, "");
+    if (verdict.says === "alive") return undefined;
+    return judge(asker, verdict.says === "failed" ? { says: "unreached" } : verdict, false);
+  }
+
+  /** Replies of requests that were in flight together speak of one refusal: the first hold stands. */
+  function learnRefusal(): Hold {
+    const standing = appHold();
+    if (standing !== undefined) return standing;
+    const { reason, stravaMs } = holdAfterRefusal(books.quota(), books.stravaMs());
+    books.refusal = { reason, untilMs: plusMs(stravaMs, -books.skewMs()) };
+    announce();
+    return books.refusal;
+  }
+
+  /** One metered request, from its place to what is learned of its reply. */
+  async function exchange<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>): Promise<Outcome<T>> {
+    const taken = await places.take(asker, true, signal);
+    if (taken.got !== "place") return taken;
+    const isProbe = probes.has(asker);
+    const sequence = books.noteSent();
+    const reply = await sendFrom(asker, send);
+    books.learnTime(reply);
+    books.learnQuota(reply, sequence);
+    books.enter(asker, reply.status);
+    if (reply.ok) requestMs += (reply.durationMs - requestMs) * NEW_ANSWER_COUNTS;
+    const hold = learnFault(asker, reply, isProbe);
+    return hold === undefined ? { got: "reply", reply } : { got: "hold", hold };
+  }
+
+  /** Frees the place whatever happens: the client never rejects; were it to, the place must not be lost with it. */
+  async function sendFrom<T>(asker: Asker, send: () => Promise<Reply<T>>): Promise<Reply<T>> {
+    try {
+      return await send();
+    } catch (error) {
+      clock.after(0, serve);
+      throw error;
+    } finally {
+      places.free();
+      probes.delete(asker);
+    }
+  }
+
+  /** Whose a failure is: the thing's own ("item"), or, by a hold, Strava's. */
+  async function settleDoubt(asker: Asker, signal: AbortSignal, doubt: Doubt): Promise<"item" | Outcome<never>> {
+    if (state() === "half_open") {
+      const verdict = await endOfRound(signal);
+      if (verdict === "item") return "item";
+      if (verdict === "called_off") return { got: "called_off" };
+      if (verdict !== "ask") return { got: "hold", hold: verdict };
+    } else if (!doubt.isLastTry || !isInDoubt(books.breaker, weightOf(asker))) return "item";
+    const neutral = await exchange({ ...asker, phase: "probe" }, signal, doubt.ask);
+    serve();
+    return neutral.got === "reply" ? "item" : neutral;
+  }
+
+  function endOfRound(signal: AbortSignal): Promise<RoundVerdict> {
     return new Promise((resolve) => {
-      const waiter: Waiter = { rank: classRank(syncClass), sequence: queued++, look };
-      const abort = () => {
-        waiters = waiters.filter((other) => other !== waiter);
+      if (signal.aborted) return resolve("called_off");
+      const leave = () => {
+        doubts = doubts.filter((other) => other !== settle);
         resolve("called_off");
       };
-      /** True when it is settled. */
-      function look(): boolean {
-        const admission = isMetered ? admit(syncClass) : "yes";
-        if (admission === "after_reply" || (admission === "yes" && inFlight >= requestsInFlight)) return false;
-        signal.removeEventListener("abort", abort);
-        if (admission === "yes") {
-          inFlight++;
-          resolve("place");
-        } else resolve(admission);
-        return true;
-      }
-      if (signal.aborted) return abort();
-      if (waiters.length === 0 && look()) return;
-      signal.addEventListener("abort", abort, { once: true });
-      waiters.push(waiter);
-      // In order of arrival they are sorted already, but for an earlier class.
-      if ((waiters.at(-2)?.rank ?? 0) > waiter.rank) waiters.sort((a, b) => a.rank - b.rank || a.sequence - b.sequence);
-      // An earlier class does not wait behind a later one that waits for the reserve.
-      serveWaiters();
+      const settle = (verdict: RoundVerdict) => {
+        signal.removeEventListener("abort", leave);
+        resolve(verdict);
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      doubts.push(settle);
+      serve();
     });
-  }
-
-  function serveWaiters(): void {
-    while (waiters[0]?.look() === true) waiters.shift();
-  }
-
-  /** The ledger counts by Strava's day, since that is the day whose budget was spent. */
-  function enter(asker: Asker, status: number | undefined): void {
-    const dayStartMs = windowStartMs("day", stravaMs());
-    const key = `${dayStartMs}/${asker.athleteId}/${asker.phase}/${status ?? 0}`;
-    const requests = (ledger.get(key)?.requests ?? 0) + 1;
-    ledger.set(key, { dayStartMs, athleteId: asker.athleteId, phase: asker.phase, status: status ?? 0, requests });
-    if (isDirty) return;
-    isDirty = true;
-    scheduleCommit();
-  }
-
-  function learnTime(reply: Reply<unknown>): void {
-    if (reply.dateMs === undefined) return;
-    // `Date` is cut to whole seconds: on average half a second has passed since.
-    const seenMs = reply.dateMs + SECOND_MS / 2 - clock.nowMs();
-    if (Math.abs(seenMs - skewMs) <= SKEW_NOISE_MS) return;
-    skewMs = seenMs;
-    quota = withoutFutureWindows(quota, stravaMs());
-  }
-
-  function learnQuota(reply: Reply<unknown>, sequence: number): void {
-    const answeredMs = reply.dateMs ?? stravaMs();
-    quota = rollQuota(quota, stravaMs());
-    if (reply.rate !== undefined) {
-      const sentAfterLastObservation = sequence > sentAtLastObservation;
-      quota = observeQuota(quota, reply.rate, { stravaMs: answeredMs, sentAfterLastObservation });
-      sentAtLastObservation = sent;
-    } else quota = countRequest(quota);
-  }
-
-  /** The hold that a reply puts on everybody, if any. */
-  function learnFault(asker: Asker, reply: Reply<unknown>): Hold | undefined {
-    if (reply.ok) {
-      failuresInARow = 0;
-      outages = 0;
-      return undefined;
-    }
-    const { fault } = reply;
-    if (fault.scope === "application") return putHold(() => holdFor(fault.kind));
-    if (fault.kind !== "server_error" && fault.kind !== "timeout" && fault.kind !== "network") {
-      if (fault.scope !== "caller") failuresInARow = 0;
-      return undefined;
-    }
-    failuresInARow += asker.phase === "enrichment" ? 1 : FAILURES_NOT_OF_AN_ITEM;
-    if (failuresInARow < FAILURES_TILL_STORM) return undefined;
-    return putHold(outageHold);
-  }
-
-  function holdFor(kind: Extract<Fault, { scope: "application" }>["kind"]): Hold {
-    switch (kind) {
-      case "rate_limited": {
-        const refusal = holdAfterRefusal(quota, stravaMs());
-        return { reason: refusal.reason, untilMs: plusMs(refusal.stravaMs, -skewMs) };
-      }
-      case "app_inactive":
-      case "wrong_client":
-        return { reason: "app_inactive", untilMs: plusMs(clock.nowMs(), withJitter(INACTIVE_WAIT_MS, dice())) };
-      case "maintenance":
-        return outageHold();
-      default:
-        return kind satisfies never;
-    }
-  }
-
-  function outageHold(): Hold {
-    const waitMs = Math.min(LONGEST_BACKOFF_MS, FIRST_OUTAGE_WAIT_MS * 2 ** Math.min(outages, 10));
-    outages++;
-    return { reason: "strava_unavailable", untilMs: plusMs(clock.nowMs(), withJitter(waitMs, dice())) };
-  }
-
-  /** Replies of requests that were in flight together speak of one trouble: the first hold stands, and counts once. */
-  function putHold(makeHold: () => Hold): Hold {
-    if (appHold !== undefined && appHold.untilMs > clock.nowMs()) return appHold;
-    appHold = makeHold();
-    for (const listener of listeners) listener();
-    return appHold;
   }
 
   return {
     hold(syncClass) {
-      const admission = admit(syncClass);
+      const admission = admitClass(syncClass);
       return typeof admission === "string" ? undefined : admission;
     },
-    async request<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>): Promise<Outcome<T>> {
-      const place = await takePlace({ syncClass: asker.syncClass, isMetered: true }, signal);
-      if (place === "called_off") return { got: "called_off" };
-      if (place !== "place") return { got: "hold", hold: place };
-      const sequence = ++sent;
-      let reply: Reply<T>;
-      try {
-        reply = await send();
-      } catch (error) {
-        // The client never rejects; were it to, the place must not be lost with it.
-        inFlight--;
-        serveWaiters();
-        throw error;
-      }
-      inFlight--;
-      learnTime(reply);
-      learnQuota(reply, sequence);
-      enter(asker, reply.status);
-      const newHold = learnFault(asker, reply);
-      serveWaiters();
-      return newHold === undefined ? { got: "reply", reply } : { got: "hold", hold: newHold };
+    async request(asker, signal, send, doubt) {
+      const outcome = await exchange(asker, signal, send);
+      const isFailed = outcome.got === "reply" && !outcome.reply.ok && isFailure(outcome.reply);
+      const whose = isFailed && doubt !== undefined ? await settleDoubt(asker, signal, doubt) : "item";
+      serve();
+      return whose === "item" ? outcome : whose;
     },
     async requestUnmetered(asker, send) {
-      await takePlace({ syncClass: asker.syncClass, isMetered: false }, NEVER);
-      const reply = await send().finally(() => {
-        inFlight--;
-      });
-      learnTime(reply);
-      enter(asker, reply.status);
-      // A token that is handed out says nothing about the API: an outage of that goes on.
-      const hold = reply.ok ? undefined : learnFault(asker, reply);
-      serveWaiters();
+      await places.take(asker, false, NEVER);
+      const reply = await sendFrom(asker, send);
+      books.learnTime(reply);
+      books.enter(asker, reply.status);
+      const hold = learnTokenFault(asker, reply);
+      serve();
       return { reply, hold };
     },
-    persist() {
-      if (!isDirty) return () => {};
-      storeQuota(db, quota);
-      for (const line of ledger.values()) addToLedger(db, line);
-      return () => {
-        ledger.clear();
-        isDirty = false;
-      };
-    },
-    view: () => {
-      quota = rollQuota(quota, stravaMs());
-      const isHeld = appHold !== undefined && appHold.untilMs > clock.nowMs();
-      return { quota, inFlight, skewMs, stravaMs: stravaMs(), appHold: isHeld ? appHold : undefined };
-    },
+    persist: () => books.persist(),
+    view: () => ({
+      quota: books.quota(),
+      inFlight: places.inFlight(),
+      skewMs: books.skewMs(),
+      stravaMs: books.stravaMs(),
+      appHold: appHold(),
+      breaker: state(),
+      requestMs,
+    }),
     tryAgain() {
-      if (appHold?.reason === "app_inactive" || appHold?.reason === "strava_unavailable") appHold = undefined;
+      books.breaker = halfOpened(books.breaker, clock.nowMs());
     },
     onChange: (listener) => listeners.push(listener),
   };
 }
 
-/**
- * Windows that were begun by a clock that turned out to be ahead become those that run at Strava: else its answers, from
- * the window before, would be taken for late ones, and requests would go out against an empty window to come.
- */
-function withoutFutureWindows(quota: Quota, stravaMs: EpochMs): Quota {
-  return mapQuota((budget, window) => {
-    const use = quota[budget][window];
-    const startsAtMs = windowStartMs(window, stravaMs);
-    return use.startsAtMs > startsAtMs ? { ...use, startsAtMs } : use;
-  });
-}
+const itemOf = ({ athleteId, item, phase }: Asker): string => `${athleteId}/${item ?? phase}`;
+
+const weightOf = ({ phase }: Asker): number => (phase === "discovery" ? WEIGHT_OF_LIST : 1);
+
+const isFailure = (reply: Reply<unknown>): boolean => !reply.ok && verdictOf(reply.fault, "").says === "failed";

@@ -34,5 +34,5 @@ export type RunResult =
   | { result: "wait"; reason: Hold["reason"]; untilMs: EpochMs } // the governor holds everybody back
   | { result: "error"; error: string } // by its own doing: an attempt is spent
   | { result: "reconnect"; reason: string } // nothing of this athlete can be read any more
-  | { result: "released" } // the daemon stops
+  | { result: "released"; why: string } // the daemon stops, or others go first; `why` ends a sentence
   | { result: "lease_lost" }; // somebody took the batch; nothing more is written

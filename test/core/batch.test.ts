@@ -30,7 +30,7 @@ test("a planned wait spends no attempt, even on the last one, and keeps its reas
 });
 
 test("a batch released by a daemon that stops is due at once, with no reason to wait and no attempt spent", () => {
-  expect(afterRun({ how: "released" }, { attempts: 4 }, RULES)).toEqual({
+  expect(afterRun({ how: "released", why: "the daemon stops" }, { attempts: 4 }, RULES)).toEqual({
     status: "pending",
     attempts: 4,
     runAfterMs: NOW,

@@ -1,0 +1,121 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  afterReply,
+  type Breaker,
+  CLOSED,
+  halfOpened,
+  isInDoubt,
+  mayProbe,
+  stateOf,
+  type Verdict,
+} from "../../src/core/breaker.ts";
+import { type EpochMs, epochMs, MINUTE_MS, plusMs } from "../../src/core/units.ts";
+
+const NOW = epochMs(1_763_334_000_000);
+const REPLY = { nowMs: NOW, jitter: 0.5, isProbe: false, weight: 1 };
+const failed = (item: string): Verdict => ({ says: "failed", item });
+
+function after(verdicts: readonly Verdict[], from: Breaker = CLOSED, reply: Partial<typeof REPLY> = {}): Breaker {
+  return verdicts.reduce((breaker, verdict) => afterReply(breaker, verdict, { ...REPLY, ...reply }), from);
+}
+const waitMs = (breaker: Breaker, nowMs: EpochMs = NOW) =>
+  breaker.open === undefined ? 0 : breaker.open.untilMs - nowMs;
+
+test("many failures in a row over different things open it; the tenth does, not the ninth", () => {
+  const things = Array.from({ length: 10 }, (_, n) => failed(`activity ${n}`));
+  expect(after(things.slice(0, 9)).open).toBeUndefined();
+  expect(after(things)).toMatchObject({ open: { reason: "strava_unavailable", untilMs: plusMs(NOW, 30_000) } });
+});
+
+test("one thing that fails for ever never opens it, nor do two", () => {
+  const one = Array.from({ length: 50 }, () => failed("activity 1"));
+  expect(after(one).open).toBeUndefined();
+  expect(after(Array.from({ length: 50 }, (_, n) => failed(`activity ${n % 2}`))).open).toBeUndefined();
+  expect(after(Array.from({ length: 50 }, (_, n) => failed(`activity ${n % 3}`))).open).toBeDefined();
+});
+
+test("lists weigh more: those of three athletes in a row open it", () => {
+  const lists = [failed("1/list"), failed("2/list"), failed("3/list")];
+  expect(after(lists.slice(0, 2), CLOSED, { weight: 4 }).open).toBeUndefined();
+  expect(after(lists, CLOSED, { weight: 4 }).open).toBeDefined();
+});
+
+test("three times no connection open it, whatever was asked; an answer in between starts the count anew", () => {
+  const unreached: Verdict = { says: "unreached" };
+  expect(after([unreached, unreached]).open).toBeUndefined();
+  expect(after([unreached, unreached, unreached]).open).toBeDefined();
+  expect(after([unreached, unreached, { says: "alive" }, unreached, unreached]).open).toBeUndefined();
+});
+
+test("an answer that speaks for all opens it at once: an outage for half a minute, an inactive application for a quarter of an hour", () => {
+  expect(waitMs(after([{ says: "down", reason: "strava_unavailable" }]))).toBe(30_000);
+  expect(waitMs(after([{ says: "down", reason: "app_inactive" }]))).toBe(15 * MINUTE_MS);
+  expect(waitMs(after([{ says: "silent" }]))).toBe(30_000);
+});
+
+test("what was in flight together opens it once: neither longer waits nor later answers change that", () => {
+  const open = after([{ says: "silent" }]);
+  expect(after([{ says: "silent" }, { says: "unreached" }, failed("activity 1")], open)).toMatchObject({
+    openings: 1,
+    open: open.open,
+  });
+  expect(after([{ says: "alive" }], open).open).toEqual(open.open);
+});
+
+test("its waits double up to a quarter of an hour; an answer to a probe closes it and forgets them", () => {
+  let breaker = after([{ says: "silent" }]);
+  let nowMs: EpochMs = NOW;
+  const waits: number[] = [];
+  for (let n = 0; n < 8; n++) {
+    nowMs = breaker.open?.untilMs ?? nowMs;
+    expect(stateOf(breaker, nowMs)).toBe("half_open");
+    expect(stateOf(breaker, plusMs(nowMs, -1))).toBe("open");
+    breaker = after([{ says: "silent" }], breaker, { nowMs, isProbe: true });
+    waits.push(waitMs(breaker, nowMs) / 1_000);
+  }
+  expect(waits).toEqual([60, 120, 240, 480, 900, 900, 900, 900]);
+  expect(after([{ says: "alive" }], breaker, { nowMs, isProbe: true })).toEqual(CLOSED);
+});
+
+test("half open, a thing that fails leaves it half open, a third different one opens it again; any answer closes it", () => {
+  const halfOpen = halfOpened(after([{ says: "silent" }]), NOW);
+  expect(stateOf(halfOpen, NOW)).toBe("half_open");
+  const still = after([failed("activity 1"), failed("activity 1"), failed("activity 2")], halfOpen, { isProbe: true });
+  expect(stateOf(still, NOW)).toBe("half_open");
+  expect([mayProbe(still, "activity 1"), mayProbe(still, "activity 3")]).toEqual([false, true]);
+  const reopened = after([failed("activity 3")], still, { isProbe: true });
+  expect([stateOf(reopened, NOW), waitMs(reopened)]).toEqual(["open", 60_000]);
+  expect(after([{ says: "alive" }], still, { isProbe: true })).toEqual(CLOSED);
+  expect(stateOf(after([{ says: "silent" }], still, { isProbe: true }), NOW)).toBe("open");
+});
+
+test("what failed before it opened is not held against the next round", () => {
+  const open = after(Array.from({ length: 10 }, (_, n) => failed(`activity ${n}`)));
+  expect(stateOf(after([failed("activity 1")], halfOpened(open, NOW), { isProbe: true }), NOW)).toBe("half_open");
+});
+
+test("after a day of openings three things that fail no longer open it: the neutral question decides", () => {
+  const things = [failed("activity 1"), failed("activity 2"), failed("activity 3")];
+  const days = (openings: number) => halfOpened({ ...after([{ says: "silent" }]), openings }, NOW);
+  expect(stateOf(after(things, days(99), { isProbe: true }), NOW)).toBe("open");
+  const tired = after(things, days(100), { isProbe: true });
+  expect(stateOf(tired, NOW)).toBe("half_open");
+  expect(mayProbe(tired, "activity 4")).toBe(false);
+});
+
+test("a single failure after an answer leaves no doubt, a second one in a row does", () => {
+  expect(isInDoubt(after([failed("activity 1")]), 1)).toBe(false);
+  expect(isInDoubt(after([failed("activity 1"), failed("activity 1")]), 1)).toBe(true);
+  expect(isInDoubt(after([failed("1/list")], CLOSED, { weight: 4 }), 4)).toBe(false);
+});
+
+test("the waits spread with the dice, and never end before they begin", () => {
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 0.999_999, noNaN: true }), fc.nat({ max: 20 }), (jitter, openings) => {
+      const breaker = afterReply({ ...CLOSED, openings }, { says: "silent" }, { ...REPLY, jitter });
+      expect(waitMs(breaker)).toBeGreaterThanOrEqual(22_500);
+      expect(waitMs(breaker)).toBeLessThanOrEqual(15 * MINUTE_MS * 1.25);
+    }),
+  );
+});
