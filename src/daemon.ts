@@ -5,6 +5,7 @@ import { type Listener, listen } from "./api/listen.ts";
 import { systemClock, systemDice } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { rollHex } from "./core/dice.ts";
+import type { QuotaRules } from "./core/quota.ts";
 import { type Clock, type Dice, type Fetch, SECOND_MS } from "./core/units.ts";
 import { createJobs, HEALTH_JOB, REVOKE_JOB } from "./daemon-jobs.ts";
 import { hasAdminToken, insertAdminToken } from "./db/admin-tokens.ts";
@@ -23,6 +24,7 @@ import { createScheduler, periodOf, type Scheduler } from "./scheduler/scheduler
 import { createStravaClient } from "./strava/client.ts";
 import { assembleSync } from "./sync/assemble.ts";
 import type { SyncContext } from "./sync/context.ts";
+import { forecastSyncs } from "./sync/forecast-syncs.ts";
 import { createLinks, type Links } from "./sync/links.ts";
 import { createProcessor, type Processor } from "./sync/processor.ts";
 import { createTracer } from "./telemetry/create-tracer.ts";
@@ -176,7 +178,7 @@ function assemble(
     ...parts,
     strava,
     rules: config,
-    quotaRules: { headroom: config.quotaHeadroom, reserve: config.quotaReserve },
+    quotaRules: quotaRulesOf(config),
     requestsInFlight: config.requestsInFlight,
     owner: rollHex(dice, 16),
   });
@@ -201,6 +203,8 @@ function assemble(
   return { context, processor, monitor, scheduler };
 }
 
+const quotaRulesOf = (config: Config): QuotaRules => ({ headroom: config.quotaHeadroom, reserve: config.quotaReserve });
+
 /** The schedule's books go with whatever commits next. */
 function record(context: SyncContext, write: () => void): void {
   context.commits.soon(write).catch((error: unknown) => {
@@ -213,6 +217,7 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
   const { context } = running;
   const configured = config.adminToken === undefined ? [] : [{ token: config.adminToken, actor: "admin" as const }];
   const auth = createAuth({ context, fixedTokens: [...configured, { token: runtimeToken, actor: "runtime" }] });
+  const quotaRules = quotaRulesOf(config);
   const traceUrl = (traceId: string) => config.traceUrl?.replaceAll("{traceId}", traceId) ?? null;
   const api = createApi({
     ...running,
@@ -222,7 +227,8 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
     randomBytes,
     healthJob: HEALTH_JOB,
     revokeJob: REVOKE_JOB,
-    quotaRules: { headroom: config.quotaHeadroom, reserve: config.quotaReserve },
+    quotaRules,
+    forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: config.requestsInFlight }),
   });
   return listen({ host: config.host, port: config.port, fetch: (request) => api.fetch(request) });
 }

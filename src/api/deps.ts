@@ -1,3 +1,4 @@
+import type { ClubForecast } from "../core/forecast.ts";
 import type { QuotaRules } from "../core/quota.ts";
 import type { EpochMs } from "../core/units.ts";
 import type { RandomBytes } from "../db/seal.ts";
@@ -18,6 +19,8 @@ export type ApiDeps = {
   /** The one that revokes the grants of erased athletes: run at once after an erasure. */
   readonly revokeJob: string;
   readonly quotaRules: QuotaRules;
+  /** When the syncs in progress will be done, as things stand now. */
+  readonly forecast: () => ClubForecast;
   readonly auth: Auth;
   /** For new tokens: the machine's own, never dice. */
   readonly randomBytes: RandomBytes;

@@ -1,17 +1,26 @@
 import { Elysia, t } from "elysia";
+import type { ClubForecast } from "../core/forecast.ts";
 import { QUOTA_BUDGETS, QUOTA_WINDOWS, reserveAt, windowResetMs, windowStartMs } from "../core/quota.ts";
 import { plusMs } from "../core/units.ts";
 import { REQUEST_PHASES, readLedger } from "../db/quota.ts";
-import { countPending } from "../db/races.ts";
-import type { SyncRow } from "../db/schema.ts";
-import { readSyncsInProgress } from "../db/syncs.ts";
+import { spentByOthersToday } from "../sync/forecast-syncs.ts";
 import type { RouteDeps } from "./deps.ts";
 import { OrNull, operation, Time, Word } from "./operation.ts";
 
-/** What one page of the list and its end cost at least: a sync in discovery asks for one more page. */
-const LEAST_LIST_REQUESTS = 1;
-/** More syncs in progress than a club has. */
-const SYNCS_FORECAST = 1_000;
+/** What a sync still needs. While its list is read, nobody knows how long that is. */
+const Requests = {
+  requests_at_least: t.Integer(),
+  requests_likely: t.Integer(),
+  requests_at_most: OrNull(t.Integer({ description: "null while a list is read for which nobody knows the length." })),
+};
+const DoneAt = {
+  done_at_earliest: OrNull(Time("If all that is certain is all there is, and nobody else spends.")),
+  done_at_likely: OrNull(Time("As lists and other clients of the application have been so far.")),
+  done_at_latest: OrNull(Time("null while nobody knows.")),
+};
+
+/** Whatever else uses the same application at Strava. */
+const OTHER_CLIENTS = "other_clients";
 
 const WindowJson = t.Object({
   budget: Word(QUOTA_BUDGETS, "All requests, or those that read."),
@@ -37,19 +46,18 @@ const QuotaJson = t.Object({
   by: t.Array(
     t.Object({
       athlete_id: OrNull(t.Integer()),
-      phase: Word(REQUEST_PHASES),
+      phase: Word([...REQUEST_PHASES, OTHER_CLIENTS]),
       requests: t.Integer(),
     }),
-    { description: "Who spent today's requests." },
+    { description: `Who spent today's requests. \`${OTHER_CLIENTS}\`: what Strava counted beside ours.` },
   ),
-  forecast: t.Array(
-    t.Object({
-      sync_id: t.String(),
-      athlete_id: t.Integer(),
-      requests_at_least: t.Integer(),
-      requests_at_most: OrNull(t.Integer({ description: "null while the list is read: nobody knows how long it is." })),
-    }),
+  club: t.Object(
+    { ...Requests, ...DoneAt, detail: t.String({ description: "The forecast in a sentence." }) },
+    { description: "All syncs in progress, but those that a person holds." },
   ),
+  forecast: t.Array(t.Object({ sync_id: t.String(), athlete_id: t.Integer(), ...Requests, ...DoneAt }), {
+    description: "Of each sync in progress.",
+  }),
 });
 type QuotaJson = typeof QuotaJson.static;
 
@@ -65,7 +73,8 @@ export function quotaRoutes(deps: RouteDeps) {
   });
 }
 
-function showQuota({ context, quotaRules }: RouteDeps): QuotaJson {
+function showQuota({ context, quotaRules, forecast }: RouteDeps): QuotaJson {
+  const club = forecast();
   const { quota, inFlight, skewMs, stravaMs, appHold } = context.governor.view();
   const windows = QUOTA_BUDGETS.flatMap((budget) =>
     QUOTA_WINDOWS.map((window): QuotaJson["windows"][number] => {
@@ -90,29 +99,45 @@ function showQuota({ context, quotaRules }: RouteDeps): QuotaJson {
     in_flight: inFlight,
     hold: appHold === undefined ? null : { reason: appHold.reason, until: appHold.untilMs },
     by: spentToday(context, windowStartMs("day", stravaMs)),
-    forecast: readSyncsInProgress(context.db, 0, SYNCS_FORECAST).map((sync) => forecast(context, sync)),
+    club: { ...showForecast(club), detail: inWords(club) },
+    forecast: club.syncs.map((sync) => ({
+      sync_id: String(sync.syncId),
+      athlete_id: sync.athleteId,
+      ...showForecast(sync),
+    })),
   };
 }
 
 /** The ledger tells apart by status as well; here it is the sum that counts. */
-function spentToday({ db }: RouteDeps["context"], dayStartMs: Parameters<typeof readLedger>[1]): QuotaJson["by"] {
+function spentToday(context: RouteDeps["context"], dayStartMs: Parameters<typeof readLedger>[1]): QuotaJson["by"] {
   const byAsker = new Map<string, QuotaJson["by"][number]>();
-  for (const { athleteId, phase, requests } of readLedger(db, dayStartMs)) {
+  for (const { athleteId, phase, requests } of readLedger(context.db, dayStartMs)) {
     const key = `${athleteId}/${phase}`;
     const asker = byAsker.get(key) ?? { athlete_id: athleteId === 0 ? null : athleteId, phase, requests: 0 };
     asker.requests += requests;
     byAsker.set(key, asker);
   }
-  return [...byAsker.values()];
+  const others = spentByOthersToday(context);
+  const othersRow = { athlete_id: null, phase: OTHER_CLIENTS, requests: others } as const;
+  return others === 0 ? [...byAsker.values()] : [...byAsker.values(), othersRow];
 }
 
-function forecast({ db }: RouteDeps["context"], sync: SyncRow): QuotaJson["forecast"][number] {
-  const pending = countPending(db, sync.athleteId);
-  const isListing = sync.phase === "discovery" && sync.listComplete !== 1;
+function showForecast({ requests, doneAt }: Pick<ClubForecast, "requests" | "doneAt">) {
   return {
-    sync_id: String(sync.id),
-    athlete_id: sync.athleteId,
-    requests_at_least: pending + (isListing ? LEAST_LIST_REQUESTS : 0),
-    requests_at_most: isListing ? null : pending,
+    requests_at_least: requests.least,
+    requests_likely: requests.likely,
+    requests_at_most: requests.most ?? null,
+    done_at_earliest: doneAt.earliestMs ?? null,
+    done_at_likely: doneAt.likelyMs ?? null,
+    done_at_latest: doneAt.latestMs ?? null,
   };
+}
+
+function inWords({ requests, doneAt, syncs }: ClubForecast): string {
+  if (syncs.length === 0) return "No sync is in progress.";
+  const { least, likely, most } = requests;
+  const amount = most === likely ? `${likely}` : `about ${likely} (at least ${least})`;
+  const { likelyMs } = doneAt;
+  if (likelyMs === undefined) return `Needs ${amount} requests; nobody knows when it will be done.`;
+  return `Done by ${new Date(likelyMs).toISOString().slice(0, 16).replace("T", " ")} UTC, needs ${amount} requests.`;
 }

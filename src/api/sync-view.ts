@@ -1,4 +1,5 @@
 import { t } from "elysia";
+import type { ClubForecast } from "../core/forecast.ts";
 import { describeState, type SyncState } from "../core/status.ts";
 import { readAthlete } from "../db/athletes.ts";
 import { countBatches } from "../db/batches.ts";
@@ -8,6 +9,7 @@ import { readSentences } from "../db/stored-json.ts";
 import type { Monitor } from "../health/monitor.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { readSnapshot } from "../sync/snapshot.ts";
+import { createCompletionTimes } from "./completion-times.ts";
 import { OrNull, Time, Word } from "./operation.ts";
 
 export const SYNC_STATES = ["processing", "waiting", "stalled"] as const;
@@ -53,7 +55,7 @@ export const SyncJson = t.Object({
   waiting: OrNull(
     t.Object({ reason: Word(WAIT_REASONS), resumes_at: OrNull(Time("When it moves again.")), detail: t.String() }),
   ),
-  estimated_completion_at: OrNull(Time("When it will be done; null: unknown.")),
+  estimated_completion_at: OrNull(Time("When it will likely be done; null: unknown. `quota` gives the range.")),
   trace_id: OrNull(t.String({ description: "Of the newest run of a batch." })),
   trace_url: OrNull(t.String()),
   health: t.Object({
@@ -78,12 +80,14 @@ export type SyncViewer = {
 
 /** Shows syncs: their state is computed when asked, by the health check's own diagnosis, and never stored. */
 export function createSyncViewer(deps: {
-  context: Pick<SyncContext, "db">;
+  context: Pick<SyncContext, "db" | "clock" | "commits">;
   monitor: Monitor;
+  forecast: () => ClubForecast;
   traceUrl: (traceId: string) => string | null;
 }): SyncViewer {
   const { context, monitor, traceUrl } = deps;
   const { db } = context;
+  const completionTimeOf = createCompletionTimes(deps);
 
   function show(sync: SyncRow): SyncJson {
     const athlete = readAthlete(db, sync.athleteId);
@@ -105,7 +109,6 @@ export function createSyncViewer(deps: {
       paused_at: sync.pausedAtMs,
       error: sync.error,
       warnings: readSentences(sync.warnings),
-      estimated_completion_at: null,
       trace_id: sync.traceId,
       trace_url: sync.traceId === null ? null : traceUrl(sync.traceId),
       ...(isRunning ? showRunning(sync) : showEnded(sync)),
@@ -125,13 +128,15 @@ export function createSyncViewer(deps: {
     return { activities_synced: enriched, activities_expected: enriched + left, races_failed: failed };
   }
 
-  function showRunning(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "health"> {
+  function showRunning(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "estimated_completion_at" | "health"> {
     const snapshot = readSnapshot(db, sync);
     const state = describeState(snapshot, monitor.rules(sync.class));
     const { counts } = snapshot;
     return {
       status: state.state,
       waiting: state.state === "waiting" ? waitingOf(state.waiting) : null,
+      // What is stalled or held by a person has no time, until somebody moves it.
+      estimated_completion_at: isMoving(state) ? (completionTimeOf(sync.id) ?? null) : null,
       health: {
         total_batches: counts.total,
         completed_batches: counts.completed,
@@ -145,12 +150,13 @@ export function createSyncViewer(deps: {
     };
   }
 
-  function showEnded(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "health"> {
+  function showEnded(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "estimated_completion_at" | "health"> {
     const counts = countBatches(db, sync.id, sync.phase);
     const countOf = (status: Parameters<(typeof counts)["get"]>[0]) => counts.get(status) ?? 0;
     return {
       status: sync.status === "in_progress" ? "processing" : sync.status,
       waiting: null,
+      estimated_completion_at: null,
       health: {
         total_batches: [...counts.values()].reduce((sum, count) => sum + count, 0),
         completed_batches: countOf("completed"),
@@ -165,6 +171,10 @@ export function createSyncViewer(deps: {
   }
 
   return { show, stateOf: (sync) => describeState(readSnapshot(db, sync), monitor.rules(sync.class)) };
+}
+
+function isMoving(state: SyncState): boolean {
+  return state.state === "processing" || (state.state === "waiting" && state.waiting.reason !== "paused");
 }
 
 function waitingOf(waiting: Extract<SyncState, { state: "waiting" }>["waiting"]): NonNullable<SyncJson["waiting"]> {

@@ -99,16 +99,19 @@ export function updateAthlete(
     .get();
 }
 
-/** A complete list was read, begun at `startedAtMs`. `emptiedAtMs`: since when complete lists show nothing that we hold. */
-export function noteCompleteList(
+/**
+ * A list was read to its end. `list`: when it began and how long it was, if it was a complete one; null: it had a bound.
+ * `emptiedAtMs`: since when complete lists show nothing that we hold.
+ */
+export function noteListRead(
   db: Db,
   id: AthleteId,
-  startedAtMs: EpochMs | null,
+  list: { startedAtMs: EpochMs; length: number } | null,
   emptiedAtMs: EpochMs | null,
 ): void {
-  const list = startedAtMs === null ? {} : { lastCompleteListAtMs: startedAtMs };
+  const complete = list === null ? {} : { lastCompleteListAtMs: list.startedAtMs, lastListLength: list.length };
   db.update(athletes)
-    .set({ ...list, emptiedAtMs })
+    .set({ ...complete, emptiedAtMs })
     .where(eq(athletes.id, id))
     .run();
 }

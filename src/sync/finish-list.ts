@@ -1,5 +1,5 @@
 import { epochMs, HOUR_MS, SECOND_MS, type SyncId } from "../core/units.ts";
-import { noteCompleteList, readAthlete } from "../db/athletes.ts";
+import { noteListRead, readAthlete } from "../db/athletes.ts";
 import { forgetListed } from "../db/listed-activities.ts";
 import { countVanished, type ListedRange, withdrawVanished } from "../db/races.ts";
 import { addWarning, readSync } from "../db/syncs.ts";
@@ -28,11 +28,12 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
   };
   forgetListed(db, syncId);
   // Also of an incremental sync, where nothing was listed before and it had no bound to stop at.
-  const listedAtMs = sync.listFromSeconds === null ? sync.startedAtMs : null;
+  const isComplete = sync.listFromSeconds === null;
+  const list = isComplete ? { startedAtMs: sync.startedAtMs, length: sync.activitiesListed } : null;
   const { held, seen, vanished } = countVanished(db, range);
   const wouldEmpty = held > 0 && vanished === held;
   if (wouldEmpty && (athlete.emptiedAtMs === null || sync.startedAtMs - athlete.emptiedAtMs < BELIEVED_AFTER_MS)) {
-    noteCompleteList(db, athlete.id, listedAtMs, athlete.emptiedAtMs ?? sync.startedAtMs);
+    noteListRead(db, athlete.id, list, athlete.emptiedAtMs ?? sync.startedAtMs);
     const warning = `The list shows none of the ${held} races held; they stay until a second complete list, an hour later, says so too.`;
     addWarning(db, syncId, warning);
     recordEvent(context, {
@@ -46,8 +47,8 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
   }
   const withdrawn = vanished === 0 ? 0 : withdrawVanished(db, range, nowMs);
   // A bounded list that shows none of the races says nothing about a doubt that a whole list has raised.
-  const isDoubtSettled = sync.listFromSeconds === null || seen > 0;
-  noteCompleteList(db, athlete.id, listedAtMs, isDoubtSettled ? null : athlete.emptiedAtMs);
+  const isDoubtSettled = isComplete || seen > 0;
+  noteListRead(db, athlete.id, list, isDoubtSettled ? null : athlete.emptiedAtMs);
   if (withdrawn > 0) {
     recordEvent(context, {
       syncId,

@@ -59,18 +59,43 @@ test("the quota is told as Strava counts it: four windows, who spent it, and whe
   ]);
 });
 
-test("the forecast is exact in enrichment, and has no upper bound while a list is read", async () => {
+test("the forecast is exact in enrichment, and has no upper bound while a list is read; syncs show when they will be done", async () => {
   const { get, post, engine } = createTestApi({ sandbox: SLOW });
   await post("/api/admin/athletes/1/sync");
   await stepUntil(engine, () => countRaces(engine.db, "enriched") > 0);
   await post("/api/admin/athletes/2/sync");
   const left = countRaces(engine.db, "pending");
-  const { forecast, in_flight } = (await get("/api/admin/quota")).body;
-  expect(forecast).toEqual([
-    { sync_id: "1", athlete_id: 1, requests_at_least: left, requests_at_most: left },
-    { sync_id: "2", athlete_id: 2, requests_at_least: 1, requests_at_most: null },
+  const { club, forecast, in_flight } = (await get("/api/admin/quota")).body;
+  expect(forecast).toMatchObject([
+    { sync_id: "1", athlete_id: 1, requests_at_least: left, requests_likely: left, requests_at_most: left },
+    { sync_id: "2", athlete_id: 2, requests_at_least: 1, requests_at_most: null, done_at_latest: null },
   ]);
+  // A list as long as the other athlete's: one page and the end, and a few races of 60 activities.
+  expect(forecast[1].requests_likely).toBe(2 + 4);
+  expect(club.requests_likely).toBe(left + forecast[1].requests_likely);
+  expect(club.detail).toMatch(/^Done by 2025-11-17 00:\d\d UTC, needs about \d+ \(at least \d+\) requests\.$/);
   expect(in_flight).toBeGreaterThan(0);
+  const { active } = (await get("/api/admin/sync-status")).body;
+  expect(active.map((sync: { estimated_completion_at: number }) => sync.estimated_completion_at)).toEqual(
+    forecast.map((sync: { done_at_likely: number }) => sync.done_at_likely),
+  );
+  await post("/api/admin/syncs/2/pause");
+  expect((await get("/api/admin/syncs/2")).body.estimated_completion_at).toBe(
+    (await get("/api/admin/quota")).body.forecast[1].done_at_likely,
+  );
+});
+
+test("reads that Strava counted and we did not send are another client's", async () => {
+  const { get, post, settle, engine } = createTestApi();
+  engine.sandbox.spendQuota({ overall: 7, read: 7 });
+  await post("/api/admin/athletes/1/sync");
+  await settle();
+  await engine.clock.advance(1_000);
+  expect((await get("/api/admin/quota")).body.by.at(-1)).toEqual({
+    athlete_id: null,
+    phase: "other_clients",
+    requests: 7,
+  });
 });
 
 test("a paused daemon claims nothing, a resumed one goes on, and both say whether they changed anything", async () => {

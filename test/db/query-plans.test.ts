@@ -6,6 +6,7 @@ import type { Db } from "../../src/db/open.ts";
 import * as raceStatements from "../../src/db/races.ts";
 import { readDueRevocations } from "../../src/db/revocations.ts";
 import { readSyncLogs } from "../../src/db/sync-logs.ts";
+import { readSyncNeeds } from "../../src/db/sync-needs.ts";
 import * as syncStatements from "../../src/db/syncs.ts";
 import { activity, insertAthlete, insertBatch, insertRace, insertSync, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
@@ -103,6 +104,7 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
   ],
   ["countRemedies", ["findings_of_sync"], ({ db, syncId }) => findingStatements.countRemedies(db, syncId, NOW)],
   ["readDueRevocations", ["revocations_due"], ({ db }) => readDueRevocations(db, NOW, 10)],
+  ["readSyncNeeds", ["syncs_in_progress", "races_pending", "races_of_athlete"], ({ db }) => readSyncNeeds(db)],
   ["readSyncLogs", ["sync_logs_of_sync"], ({ db, syncId }) => readSyncLogs(db, { syncId }, 1_000, 50)],
 ];
 

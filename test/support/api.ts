@@ -5,6 +5,7 @@ import { insertAdminToken } from "../../src/db/admin-tokens.ts";
 import type { Scope } from "../../src/db/schema-books.ts";
 import { createScheduler, type Scheduler } from "../../src/scheduler/scheduler.ts";
 import type { SyncContext } from "../../src/sync/context.ts";
+import { forecastSyncs } from "../../src/sync/forecast-syncs.ts";
 import { createTestEngine, type TestEngine, type TestEngineOptions } from "./engine.ts";
 
 export const ADMIN_TOKEN = "admin-token-of-the-test";
@@ -65,6 +66,10 @@ export function createTestApi(
   });
   if (options.started !== false) scheduler.start();
   let made = 0;
+  const quotaRules = {
+    headroom: options.headroom ?? 0,
+    reserve: typeof options.reserve === "object" ? options.reserve : { requests: options.reserve ?? 0 },
+  };
   const api = createApi({
     context,
     processor: engine.processor,
@@ -72,7 +77,8 @@ export function createTestApi(
     scheduler,
     healthJob: "health-check",
     revokeJob: "revoke-grants",
-    quotaRules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
+    quotaRules,
+    forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: options.requestsInFlight ?? 8 }),
     auth: createAuth({
       context,
       fixedTokens: [

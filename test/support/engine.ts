@@ -51,18 +51,20 @@ export type TestEngineOptions = {
   readonly rules?: Partial<SyncRules>;
   readonly health?: Partial<HealthRules>;
   readonly requestsInFlight?: number;
-  readonly reserve?: number;
+  readonly reserve?: number | { readonly fraction: number };
   readonly headroom?: number;
   readonly timeoutMs?: number;
   readonly tracer?: Tracer;
   readonly fetch?: (sandbox: Sandbox) => Fetch;
   readonly db?: Db;
   readonly publicUrl?: string;
+  /** When the clock starts; `START_MS` unless given. */
+  readonly startMs?: number;
 };
 
 /** The real engine on a real database, against the sandbox, on a clock that the test moves. Every athlete is imported. */
 export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
-  const clock = new FakeClock(START_MS);
+  const clock = new FakeClock(options.startMs ?? START_MS);
   const sandbox = createSandbox({
     clock,
     seed: 7,
@@ -135,7 +137,10 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
       randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)),
     }),
     rules,
-    quotaRules: { headroom: options.headroom ?? 0, reserve: { requests: options.reserve ?? 0 } },
+    quotaRules: {
+      headroom: options.headroom ?? 0,
+      reserve: typeof options.reserve === "object" ? options.reserve : { requests: options.reserve ?? 0 },
+    },
     requestsInFlight: options.requestsInFlight ?? 8,
     links: createLinks(options.publicUrl, () => "http://127.0.0.1:8720"),
     owner: `boot-${boots}`,

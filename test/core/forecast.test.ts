@@ -1,0 +1,176 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { type ForecastBasis, forecastClub, type Listing, type SyncNeed } from "../../src/core/forecast.ts";
+import { mapQuota, type Quota, unknownQuota } from "../../src/core/quota.ts";
+import {
+  type AthleteId,
+  DAY_MS,
+  type EpochMs,
+  epochMs,
+  HOUR_MS,
+  MINUTE_MS,
+  plusMs,
+  SECOND_MS,
+  type SyncId,
+} from "../../src/core/units.ts";
+
+const MIDNIGHT = epochMs(Date.UTC(2025, 10, 17));
+const at = (hours: number, minutes = 0): EpochMs => plusMs(MIDNIGHT, hours * HOUR_MS + minutes * MINUTE_MS);
+
+/** 100 reads a quarter of an hour and 1,000 a day, nothing used, no reserve, nobody else. */
+function basis(values: Partial<ForecastBasis> = {}): ForecastBasis {
+  const fromMs = values.fromMs ?? MIDNIGHT;
+  return {
+    quota: unknownQuota(fromMs),
+    rules: { headroom: 0, reserve: { requests: 0 } },
+    fromMs,
+    othersToday: 0,
+    requestMs: 0,
+    requestsInFlight: 8,
+    meanListLength: undefined,
+    ...values,
+  };
+}
+const usedQuota = (quarter: number, day: number, stravaMs: EpochMs): Quota =>
+  mapQuota((budget, window) => ({
+    ...unknownQuota(stravaMs)[budget][window],
+    used: window === "quarter" ? quarter : day,
+  }));
+
+let made = 0;
+function enriching(racesPending: number, values: Partial<SyncNeed> = {}): SyncNeed {
+  return {
+    syncId: ++made as SyncId,
+    athleteId: made as AthleteId,
+    syncClass: "manual",
+    isPaused: false,
+    racesPending,
+    listing: undefined,
+    ...values,
+  };
+}
+function listing(values: Partial<Listing>, need: Partial<SyncNeed> = {}): SyncNeed {
+  const list = { isBounded: false, activitiesListed: 0, racesListed: 0, lastListLength: undefined, ...values };
+  return enriching(0, { listing: list, ...need });
+}
+
+test("what the quarter can pay for is done at once, one more waits for the next quarter", () => {
+  expect(forecastClub([enriching(100)], basis()).doneAt.likelyMs).toBe(MIDNIGHT);
+  expect(forecastClub([enriching(101)], basis()).doneAt.likelyMs).toBe(at(0, 15));
+  expect(forecastClub([enriching(100)], basis({ quota: usedQuota(30, 30, MIDNIGHT) })).doneAt.likelyMs).toBe(at(0, 15));
+});
+
+test("what the day cannot pay for waits for midnight", () => {
+  expect(forecastClub([enriching(1_000)], basis()).doneAt.likelyMs).toBe(at(2, 15));
+  expect(forecastClub([enriching(1_001)], basis()).doneAt.likelyMs).toBe(at(24));
+  expect(forecastClub([enriching(5_460)], basis()).doneAt.likelyMs).toBe(at(5 * 24 + 1));
+});
+
+test("a hold, a headroom and a reserve are waited for; the reserve is there for a person", () => {
+  expect(forecastClub([enriching(10)], basis({ fromMs: at(7, 20) })).doneAt.likelyMs).toBe(at(7, 20));
+  const headroom = { headroom: 10, reserve: { requests: 0 } };
+  expect(forecastClub([enriching(91)], basis({ rules: headroom })).doneAt.likelyMs).toBe(at(0, 15));
+  const reserve = { headroom: 0, reserve: { requests: 400 } };
+  const scheduled = enriching(690, { syncClass: "schedule" });
+  // 600 are free before the reserve shrinks; in the last two hours it leaves room for the rest.
+  expect(forecastClub([scheduled], basis({ rules: reserve })).doneAt.likelyMs).toBe(at(22, 15));
+  expect(forecastClub([enriching(690)], basis({ rules: reserve })).doneAt.likelyMs).toBe(at(1, 30));
+});
+
+test("athletes of one class take turns, a class goes before the next: each sync has its own time", () => {
+  const short = enriching(50);
+  const long = enriching(150);
+  const later = enriching(10, { syncClass: "schedule" });
+  const { syncs, doneAt } = forecastClub([later, long, short], basis());
+  const timeOf = (need: SyncNeed) => syncs.find(({ syncId }) => syncId === need.syncId)?.doneAt.likelyMs;
+  expect([timeOf(short), timeOf(long), timeOf(later)]).toEqual([MIDNIGHT, at(0, 15), at(0, 30)]);
+  expect(doneAt.likelyMs).toBe(at(0, 30));
+});
+
+test("a first list of unknown length: at least one page more, likely as long as the club's others, at most nobody knows", () => {
+  const { requests, doneAt } = forecastClub([listing({})], basis({ meanListLength: 398 }));
+  expect(requests).toEqual({ least: 1, likely: 2 + 1 + Math.round(398 * (84 / 1_132)), most: undefined });
+  expect(doneAt.latestMs).toBeUndefined();
+  expect(doneAt.earliestMs).toBe(MIDNIGHT);
+});
+
+test("the share of races in what was listed so far is that of the rest", () => {
+  const half = listing({ activitiesListed: 500, racesListed: 50 }, { racesPending: 50 });
+  const { requests } = forecastClub([half], basis({ meanListLength: 1_000 }));
+  expect(requests).toEqual({ least: 51, likely: 50 + Math.ceil(500 / 199) + 1 + 50, most: undefined });
+});
+
+test("a list that was read before is as long as it was, and brings no races that are not known", () => {
+  const again = listing({ activitiesListed: 199, racesListed: 20, lastListLength: 1_100 });
+  expect(forecastClub([again], basis()).requests).toEqual({
+    least: 1,
+    likely: Math.ceil(901 / 199) + 1,
+    most: undefined,
+  });
+});
+
+test("an incremental list likely ends with its first page", () => {
+  expect(forecastClub([listing({ isBounded: true })], basis()).requests).toEqual({
+    least: 1,
+    likely: 1,
+    most: undefined,
+  });
+});
+
+test("what other clients have spent today they go on spending: likely is later, the earliest is without them", () => {
+  const fromMs = at(2);
+  // 240 in two hours are 30 a quarter of an hour.
+  const others = basis({ fromMs, othersToday: 240, quota: usedQuota(0, 240, fromMs) });
+  const { doneAt } = forecastClub([enriching(200)], others);
+  expect([doneAt.earliestMs, doneAt.likelyMs]).toEqual([at(2, 15), at(2, 30)]);
+});
+
+test("a sync that a person holds has no time, and keeps nobody else's", () => {
+  const held = enriching(500, { isPaused: true });
+  const { syncs, requests, doneAt } = forecastClub([held, enriching(10)], basis());
+  expect(syncs[0]?.doneAt).toEqual({ earliestMs: undefined, likelyMs: undefined, latestMs: undefined });
+  expect([requests.likely, doneAt.likelyMs]).toEqual([10, MIDNIGHT]);
+});
+
+test("pages of a list follow one another, however large the quota", () => {
+  const quota = mapQuota((budget, window) => ({ ...unknownQuota(MIDNIGHT)[budget][window], limit: 1_000_000 }));
+  const pages = forecastClub([listing({ lastListLength: 1_990 })], basis({ quota, requestMs: SECOND_MS }));
+  expect(pages.doneAt.likelyMs).toBe(plusMs(MIDNIGHT, 11 * SECOND_MS));
+});
+
+test("nothing to do is done; more than two months ahead nobody knows", () => {
+  expect(forecastClub([], basis())).toEqual({
+    requests: { least: 0, likely: 0, most: 0 },
+    doneAt: { earliestMs: undefined, likelyMs: undefined, latestMs: undefined },
+    syncs: [],
+  });
+  expect(forecastClub([enriching(0)], basis()).doneAt.latestMs).toBe(MIDNIGHT);
+  expect(forecastClub([enriching(1_000_000)], basis()).doneAt.likelyMs).toBeUndefined();
+});
+
+test("earliest, likely and latest are in this order, and more work is never done sooner", () => {
+  const needs = fc.array(
+    fc.record({ races: fc.nat({ max: 300 }), syncClass: fc.constantFrom("manual" as const, "schedule" as const) }),
+    { minLength: 1, maxLength: 8 },
+  );
+  const moments = fc.integer({ min: 0, max: 2 * DAY_MS }).map((ms) => plusMs(MIDNIGHT, ms));
+  fc.assert(
+    fc.property(needs, moments, fc.nat({ max: 500 }), (some, fromMs, othersToday) => {
+      const rules = { headroom: 0, reserve: { fraction: 0.1 } };
+      const ofClub = (more: number) =>
+        forecastClub(
+          some.map(({ races, syncClass }) => enriching(races + more, { syncClass })),
+          basis({ fromMs, othersToday, rules }),
+        );
+      const { doneAt, syncs } = ofClub(0);
+      const never = Number.POSITIVE_INFINITY;
+      for (const time of [doneAt, ...syncs.map((sync) => sync.doneAt)]) {
+        const order = [time.earliestMs, time.likelyMs, time.latestMs].map((ms) => ms ?? never);
+        expect(order).toEqual([...order].sort((a, b) => a - b));
+        expect(order[0]).toBeGreaterThanOrEqual(fromMs);
+      }
+      expect(ofClub(40).doneAt.likelyMs ?? never).toBeGreaterThanOrEqual(doneAt.likelyMs ?? never);
+    }),
+    { numRuns: 50 },
+  );
+});
