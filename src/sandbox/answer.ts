@@ -1,7 +1,13 @@
 import { toStravaJson } from "./activity.ts";
 
 /** What Strava answers, before rate headers and date. */
-export type Answer = { readonly status: number; readonly text: string; readonly contentType: string };
+export type Answer = {
+  readonly status: number;
+  readonly text: string;
+  readonly contentType: string;
+  /** Others than the content type. */
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
 export function jsonAnswer(status: number, body: unknown): Answer {
   return jsonTextAnswer(status, toStravaJson(body));

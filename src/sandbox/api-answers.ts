@@ -3,6 +3,8 @@ import { type ActivityPatch, toStravaJson } from "./activity.ts";
 import { readListQuery, selectPage } from "./activity-list.ts";
 import type { ActivityStore } from "./activity-store.ts";
 import { type Answer, jsonAnswer, jsonTextAnswer } from "./answer.ts";
+import type { AthleteClubs } from "./athlete-clubs.ts";
+import { summariseAthlete } from "./athlete-summary.ts";
 import type { Call } from "./call.ts";
 import {
   ACCESS_TOKEN_INVALID,
@@ -17,6 +19,7 @@ import type { Access, TokenGrants } from "./token-grants.ts";
 export type ApiWorld = {
   readonly truth: ActivityStore;
   readonly grants: TokenGrants;
+  readonly clubs: AthleteClubs;
   readonly beforeInclusive: boolean;
   readonly nowMs: EpochMs;
 };
@@ -31,38 +34,13 @@ export function answerApi(call: Call, access: Access | undefined, world: ApiWorl
       return answerDetail(call, access, world);
     case "athlete":
       return jsonAnswer(200, summariseAthlete(access.stravaId, world.grants));
+    case "clubs":
+      return answerClubs(call, access, world);
     case "upload":
       return answerUpload(call, access, world);
     default:
       return jsonAnswer(404, PATH_INVALID);
   }
-}
-
-/** An athlete as GET /athlete and the token exchange show them; the person is invented. */
-export function summariseAthlete(stravaId: number, grants: TokenGrants): Record<string, unknown> {
-  const athlete = grants.athlete(stravaId);
-  return {
-    id: stravaId,
-    username: null,
-    resource_state: 2,
-    firstname: athlete?.firstName ?? "",
-    lastname: athlete?.lastName ?? "",
-    bio: null,
-    city: null,
-    state: null,
-    country: null,
-    sex: null,
-    premium: false,
-    summit: false,
-    created_at: "2017-11-14T02:30:05Z",
-    updated_at: "2025-10-01T19:32:56Z",
-    badge_type_id: 0,
-    weight: null,
-    profile_medium: "avatar/athlete/medium.png",
-    profile: "avatar/athlete/large.png",
-    friend: null,
-    follower: null,
-  };
 }
 
 function answerList(call: Call, { stravaId, scopes }: Access, world: ApiWorld): Answer {
@@ -83,6 +61,12 @@ function answerDetail(call: Call, { stravaId, scopes }: Access, world: ApiWorld)
     activity.athlete.id === stravaId &&
     (activity.visibility !== "only_me" || scopes.has("activity:read_all"));
   return isSeen ? jsonAnswer(200, world.truth.detail(activity.id)) : jsonAnswer(404, ACTIVITY_NOT_FOUND);
+}
+
+function answerClubs(call: Call, { stravaId }: Access, { clubs, nowMs }: ApiWorld): Answer {
+  const reading = readListQuery(call.search, nowMs);
+  if (reading.outcome === "refused") return jsonAnswer(400, badRequest("Club", reading.field, "invalid"));
+  return jsonAnswer(200, clubs.page(stravaId, reading.query));
 }
 
 /** Enough of POST /activities to be counted by its own rule, and to be used by a client of the same application. */

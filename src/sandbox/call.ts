@@ -15,7 +15,7 @@ export type Call = {
   readonly bearer?: string;
   /** The client of `Authorization: Basic`. */
   readonly basic?: { readonly clientId: string; readonly clientSecret: string };
-  /** The body of an OAuth request, form-encoded or JSON. */
+  /** The body of an OAuth request, form-encoded or JSON; the query where the authorize page is asked for. */
   readonly form: Readonly<Record<string, string>>;
   /** The body of an upload. */
   readonly json?: unknown;
@@ -34,6 +34,9 @@ export async function readCall(request: Request): Promise<Call> {
     ...(authorization === null ? undefined : readAuthorization(authorization)),
   };
   switch (route.kind) {
+    case "authorize":
+      if (request.method === "GET") return { ...head, form: readForm(search, "") };
+      return { ...head, form: readForm(await request.text(), "") };
     case "token":
     case "revoke":
       return { ...head, form: readForm(await request.text(), request.headers.get("content-type") ?? "") };
@@ -63,7 +66,9 @@ function readRoute(method: string, pathname: string, search: string): Pick<Call,
     const activity = /^\/activities\/(\d+)$/.exec(route);
     if (activity !== null) return { kind: "detail", activityId: Number(activity[1]) };
     if (route === "/athlete") return { kind: "athlete" };
+    if (route === "/athlete/clubs") return { kind: "clubs" };
   }
+  if (route === "/oauth/authorize" && (method === "GET" || method === "POST")) return { kind: "authorize" };
   if (method === "POST") {
     if (isApi && (route === "/activities" || route === "/uploads")) return { kind: "upload" };
     if (route === "/oauth/token") return { kind: "token" };
@@ -85,7 +90,11 @@ function readAuthorization(header: string): Pick<Call, "bearer" | "basic"> {
 }
 
 function readForm(body: string, contentType: string): Record<string, string> {
-  if (!contentType.includes("json")) return Object.fromEntries(new URLSearchParams(body));
+  if (!contentType.includes("json")) {
+    const params = new URLSearchParams(body);
+    // Several boxes of one name that are ticked are one list.
+    return Object.fromEntries([...params.keys()].map((name) => [name, params.getAll(name).join(",")]));
+  }
   const parsed = parseJson(body);
   if (typeof parsed !== "object" || parsed === null) return {};
   return Object.fromEntries(Object.entries(parsed).map(([key, value]) => [key, String(value)]));

@@ -8,6 +8,7 @@ import {
   splitPatch,
 } from "./activity.ts";
 import { activityIdAt } from "./activity-ids.ts";
+import { SANDBOX_CLUB_ID } from "./athlete-clubs.ts";
 import { FIRST_NAMES, LAST_NAMES } from "./club-words.ts";
 import { inventActivity } from "./invented-activity.ts";
 import { drawRoute, type Route } from "./routes.ts";
@@ -27,6 +28,10 @@ export type ClubSpec = {
   readonly spanDays?: number;
   /** `read,activity:read_all` unless given. */
   readonly scope?: string;
+  /** So many at the end of the list have an account and have not let the application in; none unless given. */
+  readonly unconnected?: number;
+  /** Which of Strava's clubs they are in: `SANDBOX_CLUB_ID` unless given. */
+  readonly clubs?: readonly number[];
 };
 
 /** What the club says, for one athlete. */
@@ -38,6 +43,9 @@ export type AthleteSpec = {
   /** How many to invent, or these and no others (then `races` says nothing). */
   readonly activities?: NumberOrRange | readonly ActivityPatch[];
   readonly races?: NumberOrRange;
+  /** False: has an account and has not let the application in; `scope` is what they are ready to allow. */
+  readonly isConnected?: boolean;
+  readonly clubs?: readonly number[];
 };
 
 /** An athlete of the club with what they recorded. */
@@ -46,6 +54,8 @@ export type Member = {
   readonly firstName: string;
   readonly lastName: string;
   readonly scope: string;
+  readonly isConnected: boolean;
+  readonly clubs: readonly number[];
   readonly activities: readonly { readonly activity: SandboxActivity; readonly detail: DetailFields }[];
 };
 
@@ -64,6 +74,8 @@ export function generateClub(spec: ClubSpec, { seed, nowMs }: { seed: number; no
       firstName: athlete.firstName ?? pick(FIRST_NAMES, index),
       lastName: athlete.lastName ?? pick(LAST_NAMES, Math.floor(index / FIRST_NAMES.length) + index),
       scope: athlete.scope ?? spec.scope ?? "read,activity:read_all",
+      isConnected: athlete.isConnected ?? index < athletes.length - (spec.unconnected ?? 0),
+      clubs: athlete.clubs ?? spec.clubs ?? [SANDBOX_CLUB_ID],
       activities: isCount(wishes)
         ? inventActivities(inventing, {
             count: roll(dice, wishes),

@@ -33,6 +33,12 @@ export function readNumber(value: unknown, name: string): number {
   return number;
 }
 
+/** @throws ControlRefusal */
+export function readNumbers(value: unknown, name: string): number[] {
+  if (!Array.isArray(value)) throw new ControlRefusal(400, `${name} must be a list of numbers`);
+  return value.map((each) => readNumber(each, `each of ${name}`));
+}
+
 /** The fields of an activity, with Strava's names; `athlete` says whose it is and is none of them. */
 export function readPatch(body: Record<string, unknown>): ActivityPatch {
   const { athlete: _owner, ...fields } = body;
@@ -71,7 +77,9 @@ export function readFaultRule(body: Record<string, unknown>): FaultRule {
       ...optional("athlete", "athlete"),
       ...optional("activity_id", "activityId"),
       ...optional("page", "page"),
-      ...(match.kind === undefined ? undefined : { kind: [match.kind].flat().map(readKind) }),
+      ...(match.kind === undefined
+        ? undefined
+        : { kind: [match.kind].flat().map((kind) => readOneOf(kind, KINDS, "match.kind")) }),
     },
     times: body.times === "always" ? Number.POSITIVE_INFINITY : readNumber(body.times ?? 1, "times"),
     action: readAction(readObject(body.action, "action")),
@@ -125,17 +133,20 @@ const KINDS: readonly RequestKind[] = [
   "list",
   "detail",
   "athlete",
+  "clubs",
   "upload",
+  "authorize",
   "token",
   "revoke",
   "deauthorize",
   "other",
 ];
 
-function readKind(value: unknown): RequestKind {
-  const kind = KINDS.find((known) => known === value);
-  if (kind === undefined) throw new ControlRefusal(400, `match.kind must be one of ${KINDS.join(", ")}`);
-  return kind;
+/** @throws ControlRefusal, naming what there is */
+export function readOneOf<T extends string>(value: unknown, known: readonly T[], name: string): T {
+  const found = known.find((each) => each === value);
+  if (found === undefined) throw new ControlRefusal(400, `${name} must be one of ${known.join(", ")}`);
+  return found;
 }
 
 function readObject(value: unknown, name: string): Record<string, unknown> {

@@ -1,9 +1,18 @@
 import { toStravaJson } from "./activity.ts";
-import { ControlRefusal, readFaultRule, readFields, readLimits, readNumber, readPatch } from "./control-input.ts";
+import {
+  ControlRefusal,
+  readFaultRule,
+  readFields,
+  readLimits,
+  readNumber,
+  readNumbers,
+  readOneOf,
+  readPatch,
+} from "./control-input.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import type { QuotaUsage } from "./quota-windows.ts";
 import type { Sandbox } from "./sandbox-contract.ts";
-import type { SandboxAthlete } from "./token-grants.ts";
+import type { SandboxAthlete, SandboxPerson } from "./token-grants.ts";
 
 type MoveClock = (durationMs: number) => void | Promise<void>;
 
@@ -14,6 +23,10 @@ type MoveClock = (durationMs: number) => void | Promise<void>;
  * | route | does |
  * | --- | --- |
  * | `GET athletes` | who there is, each as `POST /api/admin/athletes` of the daemon takes it |
+ * | `GET people` | everybody with an account: `{strava_id, first_name, last_name, is_connected, clubs}` |
+ * | `POST athletes/:strava_id/authorize` `{scope?}` → `{code}` | what the authorize page hands over when the athlete agrees |
+ * | `POST athletes/:strava_id/clubs` `{clubs: [id…]}` | which clubs the athlete is in |
+ * | `POST capacity` `{athletes: number or "any", refuse_at?: "authorization" or "exchange"}` | how many may be connected |
  * | `POST athletes/:strava_id/{expire,revoke,grant}` | kills the access tokens; takes the grant back; gives it again `{scope?}` |
  * | `GET activities?athlete=` · `POST activities` `{athlete, …}` · `GET, PATCH, DELETE activities/:id` | the truth, Strava's field names |
  * | `POST short-pages` `{athlete, page, size, per_page?}` | a page that is short in the middle of the list |
@@ -48,6 +61,8 @@ async function answer(request: Request, sandbox: Sandbox, moveClock: MoveClock |
   }
 }
 
+const CAPACITY_REFUSALS = ["authorization", "exchange"] as const;
+
 type Control = {
   readonly sandbox: Sandbox;
   readonly moveClock: MoveClock | undefined;
@@ -64,9 +79,20 @@ async function answerRoute(shape: string, id: string, { sandbox, moveClock, quer
       return sandbox.expireAccessToken(readNumber(id, "the athlete's id"));
     case "POST athletes/:/revoke":
       return sandbox.revokeGrant(readNumber(id, "the athlete's id"));
-    case "POST athletes/:/grant": {
-      const scope = typeof body.scope === "string" ? body.scope : undefined;
-      return showAthlete(sandbox.grantAgain(readNumber(id, "the athlete's id"), scope));
+    case "POST athletes/:/grant":
+      return showAthlete(sandbox.grantAgain(readNumber(id, "the athlete's id"), readOptionalScope(body).scope));
+    case "GET people":
+      return sandbox.people().map((person) => showPerson(person, sandbox.clubs(person.stravaId)));
+    case "POST athletes/:/authorize":
+      return { code: sandbox.authorize(readNumber(id, "the athlete's id"), readOptionalScope(body)) };
+    case "POST athletes/:/clubs":
+      return sandbox.setClubs(readNumber(id, "the athlete's id"), readNumbers(body.clubs, "clubs"));
+    case "POST capacity": {
+      const athletes = body.athletes === "any" ? Number.POSITIVE_INFINITY : readNumber(body.athletes, "athletes");
+      return sandbox.setCapacity(
+        athletes,
+        readOneOf(body.refuse_at ?? "authorization", CAPACITY_REFUSALS, "refuse_at"),
+      );
     }
     case "GET activities":
       return sandbox.activities(readNumber(query.get("athlete"), "athlete"));
@@ -127,6 +153,15 @@ function showAthlete(athlete: SandboxAthlete): unknown {
     expires_at: athlete.expiresAtSeconds,
     scope: athlete.scope,
   };
+}
+
+function showPerson(person: SandboxPerson, clubs: readonly number[]): unknown {
+  const { stravaId, firstName, lastName, isConnected } = person;
+  return { strava_id: stravaId, first_name: firstName, last_name: lastName, is_connected: isConnected, clubs };
+}
+
+function readOptionalScope({ scope }: Control["body"]): { scope?: string } {
+  return typeof scope === "string" ? { scope } : {};
 }
 
 function showEntry(entry: LedgerEntry): unknown {

@@ -5,7 +5,9 @@ export type RequestKind =
   | "list" // GET /athlete/activities
   | "detail" // GET /activities/{id}
   | "athlete" // GET /athlete
+  | "clubs" // GET /athlete/clubs
   | "upload" // POST /activities, POST /uploads: not counted as reads
+  | "authorize" // GET and POST /oauth/authorize: the page where an athlete lets an application in
   | "token" // POST /oauth/token
   | "revoke" // POST /oauth/revoke
   | "deauthorize" // POST /oauth/deauthorize

@@ -1,27 +1,25 @@
 import { SECOND_MS } from "../core/units.ts";
 import { type Answer, jsonAnswer, jsonTextAnswer } from "./answer.ts";
+import { summariseAthlete } from "./athlete-summary.ts";
 import type { Call } from "./call.ts";
+import { answerAuthorize } from "./oauth-authorize.ts";
+import type { OAuthWorld } from "./oauth-world.ts";
 import {
   ACCESS_TOKEN_INVALID,
   AUTHORIZATION_CODE_INVALID,
   badRequest,
+  CAPACITY_REACHED,
   clientInvalid,
   PATH_INVALID,
   REFRESH_TOKEN_INVALID,
 } from "./strava-errors.ts";
-import type { TokenGrants } from "./token-grants.ts";
+import type { SandboxAthlete } from "./token-grants.ts";
 
-export type OAuthWorld = {
-  readonly grants: TokenGrants;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly wrongClientStatus: 400 | 401;
-  readonly nowMs: number;
-};
-
-/** Answers a call to /oauth. (The authorize page, codes and the capacity of an application have their place here.) */
+/** Answers a call to /oauth. */
 export function answerOAuth(call: Call, world: OAuthWorld): Answer {
   switch (call.kind) {
+    case "authorize":
+      return answerAuthorize(call, world);
     case "token":
       return answerToken(call, world);
     case "revoke":
@@ -34,35 +32,54 @@ export function answerOAuth(call: Call, world: OAuthWorld): Answer {
 }
 
 function answerToken({ form }: Call, world: OAuthWorld): Answer {
-  if (form.client_id !== world.clientId || form.client_secret !== world.clientSecret) {
-    return jsonAnswer(world.wrongClientStatus, clientInvalid(world.wrongClientStatus));
+  const { clientId, clientSecret, wrongClientStatus } = world.application;
+  if (form.client_id !== clientId || form.client_secret !== clientSecret) {
+    return jsonAnswer(wrongClientStatus, clientInvalid(wrongClientStatus));
   }
   switch (form.grant_type) {
     case "refresh_token":
       return answerRefresh(form.refresh_token ?? "", world);
     case "authorization_code":
-      // No code was ever given out: the authorize page is not built yet.
-      return jsonAnswer(400, AUTHORIZATION_CODE_INVALID);
+      return answerExchange(form.code ?? "", world);
     default:
       return jsonAnswer(400, badRequest("Token", "grant_type", "invalid"));
   }
 }
 
-function answerRefresh(refreshToken: string, { grants, nowMs }: OAuthWorld): Answer {
-  const result = grants.refresh(refreshToken, nowMs);
-  if (result.outcome === "invalid") return jsonAnswer(400, REFRESH_TOKEN_INVALID);
+/** Exchanges a code for tokens; the only answer that says whose they are. */
+function answerExchange(code: string, { codes, grants, capacity, nowMs }: OAuthWorld): Answer {
+  const authorization = codes.peek(code, nowMs);
+  if (authorization === undefined) return jsonAnswer(400, AUTHORIZATION_CODE_INVALID);
+  const { stravaId, scope } = authorization;
+  if (capacity.refuses(stravaId, "exchange", grants.connected())) return jsonAnswer(403, CAPACITY_REACHED);
+  codes.spend(code);
   return jsonAnswer(200, {
-    token_type: "Bearer",
-    access_token: result.accessToken,
-    expires_at: Math.floor(result.expiresAtMs / SECOND_MS),
-    expires_in: Math.floor((result.expiresAtMs - nowMs) / SECOND_MS),
-    refresh_token: result.refreshToken,
-    scope: result.scope,
+    ...showTokens(grants.connect(stravaId, scope, nowMs), nowMs),
+    athlete: summariseAthlete(stravaId, grants),
   });
 }
 
+function answerRefresh(refreshToken: string, { grants, nowMs }: OAuthWorld): Answer {
+  const result = grants.refresh(refreshToken, nowMs);
+  return result.outcome === "invalid"
+    ? jsonAnswer(400, REFRESH_TOKEN_INVALID)
+    : jsonAnswer(200, showTokens(result.tokens, nowMs));
+}
+
+function showTokens({ accessToken, refreshToken, expiresAtSeconds, scope }: SandboxAthlete, nowMs: number) {
+  return {
+    token_type: "Bearer",
+    access_token: accessToken,
+    expires_at: expiresAtSeconds,
+    expires_in: expiresAtSeconds - Math.floor(nowMs / SECOND_MS),
+    refresh_token: refreshToken,
+    scope,
+  };
+}
+
 /** 200 and an empty body, for a token that nobody knows too; revoking either token of a pair kills both. */
-function answerRevoke({ basic, form }: Call, { grants, clientId, clientSecret }: OAuthWorld): Answer {
+function answerRevoke({ basic, form }: Call, { grants, application }: OAuthWorld): Answer {
+  const { clientId, clientSecret } = application;
   if (basic?.clientId !== clientId || basic.clientSecret !== clientSecret) return jsonAnswer(401, clientInvalid(401));
   if (form.token === undefined || form.token === "") return jsonAnswer(400, badRequest("Token", "token", "missing"));
   grants.revokeToken(form.token);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SandboxActivity } from "./activity.ts";
+import { SANDBOX_CLUB_ID } from "./athlete-clubs.ts";
 import type { Member } from "./club.ts";
 
 /** A folder of recorded traffic: each `*.json` an array of `{request: {method, path}, response: {status, headers, body}}`. */
@@ -37,6 +38,8 @@ export function readRecording({ folder, scope = "read,activity:read_all" }: Reco
     firstName: "Recorded",
     lastName: `Athlete ${index + 1}`,
     scope,
+    isConnected: true,
+    clubs: [SANDBOX_CLUB_ID],
     activities: [...activities.values()].map((activity) => ({ activity, detail: {} })),
   }));
 }

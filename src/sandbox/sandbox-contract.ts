@@ -1,11 +1,12 @@
 import type { Clock, Dice, Fetch } from "../core/units.ts";
 import type { ActivityPatch, SandboxActivity } from "./activity.ts";
+import type { CapacityRefusal } from "./capacity.ts";
 import type { ClubSpec } from "./club.ts";
 import type { FaultRule } from "./faults.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import type { QuotaLimits, QuotaUsage } from "./quota-windows.ts";
 import type { Recording } from "./recording.ts";
-import type { SandboxAthlete } from "./token-grants.ts";
+import type { SandboxAthlete, SandboxPerson } from "./token-grants.ts";
 
 /**
  * A faithful fake of Strava, as a syncing daemon meets it: in process through `fetch`, or on a port through
@@ -14,8 +15,10 @@ import type { SandboxAthlete } from "./token-grants.ts";
 export type Sandbox = {
   /** Answers one request as Strava would: the API under /api/v3, OAuth under /oauth, control under /sandbox/. Any host. */
   readonly fetch: Fetch;
-  /** Who is in the club, with the tokens that an admin would import; current ones, after refreshes too. */
+  /** Who lets or let the application in, with the tokens that an admin would import; current ones, after refreshes too. */
   athletes(): SandboxAthlete[];
+  /** Everybody with an account, in the club's order: those too who never let the application in. */
+  people(): SandboxPerson[];
   /** An athlete's activities, newest first. Change them through the three calls below, which keep the order right. */
   activities(stravaId: number): SandboxActivity[];
   /** What a detail request answers to an athlete who may see it; undefined for an unknown id. */
@@ -51,6 +54,19 @@ export type Sandbox = {
   revokeGrant(stravaId: number): void;
   /** The athlete connects again: a new pair of tokens, the scope as it was unless given. */
   grantAgain(stravaId: number, scope?: string): SandboxAthlete;
+  /**
+   * What the authorize page would hand over when the athlete agrees: a code to exchange, good once, for ten minutes. The
+   * scope is what the athlete had, or is ready to allow, unless given; the capacity is not looked at.
+   */
+  authorize(stravaId: number, options?: { scope?: string }): string;
+  /**
+   * So many athletes with a live grant are allowed, from now on; no bound at first. Whoever would be one more is refused
+   * on the authorize page (403, a page), or, if so asked, when the code is exchanged (403, JSON).
+   */
+  setCapacity(athletes: number, refuseAt?: CapacityRefusal): void;
+  /** The ids of Strava's clubs that an athlete is in. */
+  clubs(stravaId: number): number[];
+  setClubs(stravaId: number, clubIds: readonly number[]): void;
   /** Whether a refresh that makes a new access token makes a new refresh token too, and kills the old one. */
   setRotation(isOn: boolean): void;
 };
@@ -64,6 +80,8 @@ export type SandboxOptions = {
   /** The application that may refresh and revoke; "12345" and "sandbox-secret" unless given. */
   readonly clientId?: string;
   readonly clientSecret?: string;
+  /** Where athletes may be led back to, beside localhost and 127.0.0.1: this host and those below it. Anywhere unless given. */
+  readonly callbackDomain?: string;
   readonly rotateRefreshTokens?: boolean;
   /** Whether `before` takes in its own second. Unknown of the real Strava, so no client may depend on it. */
   readonly beforeInclusive?: boolean;

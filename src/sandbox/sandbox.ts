@@ -37,6 +37,12 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     expireAccessToken: (stravaId) => grants.expireAccessTokens(stravaId),
     revokeGrant: (stravaId) => grants.revoke(stravaId),
     grantAgain: (stravaId, scope) => grants.grantAgain(stravaId, scope, strava.nowMs()),
+    authorize: (stravaId, { scope = grants.scope(stravaId) } = {}) =>
+      strava.codes.issue({ stravaId, scope }, strava.nowMs()),
+    people: () => grants.people(),
+    setCapacity: (athletes, refuseAt = "authorization") => strava.capacity.set(athletes, refuseAt),
+    clubs: (stravaId) => [...strava.clubs.ids(stravaId)],
+    setClubs: (stravaId, clubIds) => strava.clubs.set(grants.person(stravaId).stravaId, clubIds),
     setRotation: (isOn) => grants.setRotation(isOn),
   };
   return sandbox;

@@ -28,6 +28,8 @@ export const APPLICATION_INACTIVE = error("Forbidden", "Application", "Status", 
 export const REFRESH_TOKEN_INVALID = error("Bad Request", "RefreshToken", "refresh_token", "invalid");
 /** 400 on a code that was used or never given. */
 export const AUTHORIZATION_CODE_INVALID = error("Bad Request", "AuthorizationCode", "code", "invalid");
+/** 403 on an exchange when the application has as many athletes as it may; the body is unconfirmed. */
+export const CAPACITY_REACHED = error("Forbidden", "Application", "athletes", "limit exceeded");
 export const PATH_INVALID = error("Record Not Found", "resource", "path", "invalid");
 /** 500 for a corrupt activity (dreeve #136). */
 export const INTERNAL_ERROR = { message: "error" };

@@ -2,12 +2,16 @@ import { type Clock, type Dice, type EpochMs, epochMs, plusMs, SECOND_MS } from 
 import { ActivityStore } from "./activity-store.ts";
 import { type Answer, jsonAnswer } from "./answer.ts";
 import { answerApi } from "./api-answers.ts";
+import { AthleteClubs } from "./athlete-clubs.ts";
+import { AuthorizationCodes } from "./authorization-codes.ts";
 import { type Call, readCall } from "./call.ts";
+import { Capacity } from "./capacity.ts";
 import type { Member } from "./club.ts";
 import { connectionReset, faultyAnswer, showsRateHeaders, spoilAnswer } from "./fault-effects.ts";
 import { type FaultAction, Faults } from "./faults.ts";
-import { Ledger, type LedgerEntry } from "./ledger.ts";
+import { Ledger, type LedgerEntry, type RequestKind } from "./ledger.ts";
 import { answerOAuth } from "./oauth-answers.ts";
+import type { Application } from "./oauth-world.ts";
 import { QuotaWindows } from "./quota-windows.ts";
 import type { SandboxOptions } from "./sandbox-contract.ts";
 import { RATE_LIMIT_EXCEEDED } from "./strava-errors.ts";
@@ -17,10 +21,14 @@ import { type Access, TokenGrants } from "./token-grants.ts";
 export class Strava {
   readonly truth: ActivityStore;
   readonly grants: TokenGrants;
+  readonly codes: AuthorizationCodes;
+  readonly capacity = new Capacity();
+  readonly clubs = new AthleteClubs();
   readonly faults = new Faults();
   readonly ledger = new Ledger();
   readonly quota = new QuotaWindows();
   readonly #options: SandboxOptions;
+  readonly #application: Application;
   readonly #clock: Clock;
   readonly #dice: Dice;
   readonly #releases = new Set<() => void>();
@@ -32,7 +40,18 @@ export class Strava {
     this.#dice = dice;
     this.truth = new ActivityStore(members, dice);
     this.grants = new TokenGrants(dice, { rotate: options.rotateRefreshTokens ?? false });
-    for (const member of members) this.grants.enrol(member, this.nowMs());
+    this.codes = new AuthorizationCodes(dice);
+    for (const member of members) {
+      this.grants.enrol(member);
+      if (member.isConnected) this.grants.connect(member.stravaId, member.scope, this.nowMs());
+      this.clubs.set(member.stravaId, member.clubs);
+    }
+    this.#application = {
+      clientId: options.clientId ?? "12345",
+      clientSecret: options.clientSecret ?? "sandbox-secret",
+      wrongClientStatus: options.wrongClientStatus ?? 401,
+      callbackDomain: options.callbackDomain,
+    };
     if (options.quota !== undefined) this.quota.setLimits(options.quota);
   }
 
@@ -63,6 +82,7 @@ export class Strava {
     if (delayMs > 0) await this.#wait(delayMs, request.signal);
     if (action?.type === "lost_response") throw connectionReset();
     entry.isDelivered = true;
+    if (answer.headers !== undefined) Object.assign(headers, answer.headers);
     headers["Content-Type"] ??= answer.contentType;
     headers.Date ??= this.#dateText();
     return new Response(answer.text, { status: answer.status, headers });
@@ -95,9 +115,9 @@ export class Strava {
   /** Counts the request, acts on it unless refused or a fault stands before, and fills in the rate headers. */
   #act(call: Call, entry: LedgerEntry, action: FaultAction | undefined, headers: Record<string, string>): Answer {
     const nowMs = this.nowMs();
+    // Without a good token Strava cannot tell whose quota it is.
     const access = this.#access(call);
-    // Strava cannot tell whose quota a request without a good token is; token requests are free (no rate headers seen).
-    entry.isCounted = access !== undefined && call.kind !== "token" && call.kind !== "revoke";
+    entry.isCounted = access !== undefined && !FREE_KINDS.has(call.kind);
     const isRead = call.kind !== "upload";
     const hasRoom = !entry.isCounted || this.quota.count(nowMs, { isRead });
     if (entry.isCounted && showsRateHeaders(action)) this.quota.writeHeaders(headers, nowMs, { isRead });
@@ -108,20 +128,17 @@ export class Strava {
 
   #reply(call: Call, access: Access | undefined, nowMs: EpochMs): Answer {
     switch (call.kind) {
+      case "authorize":
       case "token":
       case "revoke":
       case "deauthorize": {
-        const { clientId = "12345", clientSecret = "sandbox-secret", wrongClientStatus = 401 } = this.#options;
-        return answerOAuth(call, { grants: this.grants, clientId, clientSecret, wrongClientStatus, nowMs });
+        const { grants, codes, capacity } = this;
+        return answerOAuth(call, { application: this.#application, grants, codes, capacity, nowMs });
       }
       default: {
-        const { truth, grants } = this;
-        return answerApi(call, access, {
-          truth,
-          grants,
-          beforeInclusive: this.#options.beforeInclusive ?? false,
-          nowMs,
-        });
+        const { truth, grants, clubs } = this;
+        const beforeInclusive = this.#options.beforeInclusive ?? false;
+        return answerApi(call, access, { truth, grants, clubs, beforeInclusive, nowMs });
       }
     }
   }
@@ -131,8 +148,9 @@ export class Strava {
   }
 
   #ownerOfToken(call: Call): number | undefined {
-    const token = call.form.refresh_token ?? call.form.token;
-    return token === undefined ? undefined : this.grants.ownerOf(token);
+    const { code, refresh_token: refreshToken, token = refreshToken } = call.form;
+    if (token !== undefined) return this.grants.ownerOf(token);
+    return code === undefined ? undefined : this.codes.peek(code, this.nowMs())?.stravaId;
   }
 
   #latencyMs(): number {
@@ -179,5 +197,8 @@ export class Strava {
     return this.#date.text;
   }
 }
+
+/** What Strava answers without rate headers (R 2018, stravalib, endurain #436): taken for uncounted. */
+const FREE_KINDS: ReadonlySet<RequestKind> = new Set<RequestKind>(["authorize", "token", "revoke"]);
 
 const TOO_MANY = jsonAnswer(429, RATE_LIMIT_EXCEEDED);

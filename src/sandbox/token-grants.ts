@@ -1,5 +1,6 @@
 import { rollHex } from "../core/dice.ts";
 import { type Dice, HOUR_MS, SECOND_MS } from "../core/units.ts";
+import { readScopes } from "./scopes.ts";
 
 /** An athlete with the tokens that an admin would import. */
 export type SandboxAthlete = {
@@ -17,9 +18,16 @@ export type SandboxAthlete = {
 /** What a good access token stands for. */
 export type Access = { readonly stravaId: number; readonly scopes: ReadonlySet<string> };
 
-export type RefreshResult =
-  | { outcome: "refreshed"; accessToken: string; refreshToken: string; expiresAtMs: number; scope: string }
-  | { outcome: "invalid" }; // unknown, rotated away, or revoked
+/** Somebody with an account, whether or not they let the application in. */
+export type SandboxPerson = {
+  readonly stravaId: number;
+  readonly firstName: string;
+  readonly lastName: string;
+  /** Whether the application holds a grant that is alive. */
+  readonly isConnected: boolean;
+};
+
+export type RefreshResult = { outcome: "refreshed"; tokens: SandboxAthlete } | { outcome: "invalid" }; // unknown, rotated away, or revoked
 
 /** Access tokens live so long. */
 const TOKEN_LIFE_MS = 6 * HOUR_MS;
@@ -42,20 +50,55 @@ export class TokenGrants {
     this.#isRotating = rotate;
   }
 
-  enrol(person: { stravaId: number; firstName: string; lastName: string; scope: string }, nowMs: number): void {
-    const grant: Grant = { ...person, access: readAccess(person), accessToken: "", refreshToken: "", expiresAtMs: 0 };
-    this.#grants.set(person.stravaId, grant);
+  /** Adds somebody who has not let the application in; `scope` is what they are ready to allow. */
+  enrol({ stravaId, firstName, lastName, scope }: Enrolment): void {
+    const none = { accessToken: "", refreshToken: "", expiresAtMs: 0 };
+    const access = { stravaId, scopes: new Set<string>() };
+    this.#grants.set(stravaId, { stravaId, firstName, lastName, scope, access, ...none });
+  }
+
+  /** Lets the application in: a new pair of tokens. The old refresh token is dead, old access tokens work on. */
+  connect(stravaId: number, scope: string, nowMs: number): SandboxAthlete {
+    const grant = this.#grant(stravaId);
+    grant.scope = scope;
+    grant.access = { stravaId, scopes: new Set(readScopes(scope)) };
     this.#issueRefreshToken(grant);
     this.#issueAccessToken(grant, nowMs);
+    return toAthlete(grant);
   }
 
+  /** Those who ever let the application in. */
   athletes(): SandboxAthlete[] {
-    return [...this.#grants.values()].map(toAthlete);
+    return [...this.#grants.values()].filter(({ refreshToken }) => refreshToken !== "").map(toAthlete);
   }
 
-  athlete(stravaId: number): SandboxAthlete | undefined {
-    const grant = this.#grants.get(stravaId);
-    return grant && toAthlete(grant);
+  has(stravaId: number): boolean {
+    return this.#grants.has(stravaId);
+  }
+
+  people(): SandboxPerson[] {
+    return [...this.#grants.keys()].map((stravaId) => this.person(stravaId));
+  }
+
+  person(id: number): SandboxPerson {
+    const { stravaId, firstName, lastName, refreshToken } = this.#grant(id);
+    return { stravaId, firstName, lastName, isConnected: this.#refreshTokens.has(refreshToken) };
+  }
+
+  /** Whose grant is alive. */
+  connected(): number[] {
+    return [...this.#refreshTokens.values()].map(({ stravaId }) => stravaId);
+  }
+
+  /** What the athlete allowed, or is ready to allow. */
+  scope(stravaId: number): string {
+    return this.#grant(stravaId).scope;
+  }
+
+  /** Whether a grant is alive that holds all of these. */
+  covers(stravaId: number, scopes: readonly string[]): boolean {
+    const { refreshToken, access } = this.#grant(stravaId);
+    return this.#refreshTokens.has(refreshToken) && scopes.every((scope) => access.scopes.has(scope));
   }
 
   /** Whom an access token stands for; undefined when it is unknown, expired or revoked. */
@@ -76,8 +119,7 @@ export class TokenGrants {
       this.#issueAccessToken(grant, nowMs);
       if (this.#isRotating) this.#issueRefreshToken(grant);
     }
-    const { accessToken, expiresAtMs, scope } = grant;
-    return { outcome: "refreshed", accessToken, refreshToken: grant.refreshToken, expiresAtMs, scope };
+    return { outcome: "refreshed", tokens: toAthlete(grant) };
   }
 
   /** Kills the whole grant that an access or refresh token belongs to. @returns whose it was. */
@@ -100,13 +142,8 @@ export class TokenGrants {
   }
 
   grantAgain(stravaId: number, scope: string | undefined, nowMs: number): SandboxAthlete {
-    const grant = this.#grant(stravaId);
     this.revoke(stravaId);
-    grant.scope = scope ?? grant.scope;
-    grant.access = readAccess(grant);
-    this.#issueRefreshToken(grant);
-    this.#issueAccessToken(grant, nowMs);
-    return toAthlete(grant);
+    return this.connect(stravaId, scope ?? this.scope(stravaId), nowMs);
   }
 
   setRotation(isOn: boolean): void {
@@ -139,6 +176,8 @@ export class TokenGrants {
 /** Strava's tokens are 40 hexadecimal digits. */
 const TOKEN_BYTES = 20;
 
+type Enrolment = Pick<SandboxAthlete, "stravaId" | "firstName" | "lastName" | "scope">;
+
 type Grant = {
   readonly stravaId: number;
   readonly firstName: string;
@@ -149,10 +188,6 @@ type Grant = {
   refreshToken: string;
   expiresAtMs: number;
 };
-
-function readAccess({ stravaId, scope }: { stravaId: number; scope: string }): Access {
-  return { stravaId, scopes: new Set(scope.split(/[ ,]+/)) };
-}
 
 function toAthlete(grant: Grant): SandboxAthlete {
   const { stravaId, firstName, lastName, accessToken, refreshToken, expiresAtMs, scope } = grant;

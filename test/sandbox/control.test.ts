@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { aMinuteApart, get, json, list, NOW, refresh, startingAt, type Visit, visit } from "./visit.ts";
+import { aMinuteApart, CLIENT, get, json, list, NOW, post, refresh, startingAt, type Visit, visit } from "./visit.ts";
 
 async function control(place: Visit, method: string, path: string, body?: unknown): Promise<Response> {
   const request = { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
@@ -159,5 +159,38 @@ describe("control over HTTP", () => {
     const { sandbox } = visit();
     const request = new Request("http://localhost/sandbox/faults", { method: "POST", body: "{" });
     expect((await sandbox.fetch(request)).status).toBe(400);
+  });
+});
+
+describe("connecting, by control", () => {
+  test("people are told, a code is handed out, clubs and capacity are set", async () => {
+    const place = visit([], { club: { athletes: 2, activitiesEach: 1, unconnected: 1 } });
+    const [, stranger] = place.sandbox.people();
+    const id = stranger?.stravaId ?? 0;
+    const people: unknown = await json(control(place, "GET", "people"));
+    expect(people).toMatchObject([
+      { strava_id: place.athlete.stravaId, is_connected: true, clubs: [97_531] },
+      { strava_id: id, first_name: expect.any(String), last_name: expect.any(String), is_connected: false },
+    ]);
+    expect((await control(place, "POST", `athletes/${id}/clubs`, { clubs: [7] })).status).toBe(204);
+    expect(place.sandbox.clubs(id)).toEqual([7]);
+    const capacity = { athletes: 1, refuse_at: "exchange" };
+    expect((await control(place, "POST", "capacity", capacity)).status).toBe(204);
+    const { code } = await json(control(place, "POST", `athletes/${id}/authorize`, { scope: "read" }));
+    const exchange = { ...CLIENT, grant_type: "authorization_code", code: String(code) };
+    expect((await post(place, "/oauth/token", exchange)).status).toBe(403);
+    expect((await control(place, "POST", "capacity", { athletes: "any" })).status).toBe(204);
+    expect(await json(post(place, "/oauth/token", exchange))).toMatchObject({ scope: "read", athlete: { id } });
+  });
+
+  test.each([
+    ["athletes/1/authorize", {}, 404],
+    ["athletes/1/clubs", { clubs: [] }, 404],
+    ["athletes/26500001/clubs", { clubs: 7 }, 400],
+    ["athletes/26500001/clubs", { clubs: ["x"] }, 400],
+    ["capacity", {}, 400],
+    ["capacity", { athletes: 1, refuse_at: "never" }, 400],
+  ])("POST %s %j is refused with %d", async (path, body, status) => {
+    expect((await control(visit(), "POST", path, body)).status).toBe(status);
   });
 });
