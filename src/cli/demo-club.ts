@@ -1,4 +1,5 @@
-import type { Clock } from "../core/units.ts";
+import type { Clock, Fetch } from "../core/units.ts";
+import { toLoopbackOnly } from "../sandbox/loopback.ts";
 import { createSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 
 /** The races of the athlete whose sync is broken: as many as in the incident of 2025-11-17. */
@@ -6,10 +7,14 @@ const RACES_OF_THE_INCIDENT = 65;
 const SEED = 20_251_117;
 
 /** A club of eight, and a Strava that takes its time, so that a person sees things move. */
-export function openDemoClub(clock: Clock): { sandbox: Sandbox; brokenStravaId: number } {
+export function openDemoClub({ clock, fetch }: { clock: Clock; fetch: Fetch }): {
+  sandbox: Sandbox;
+  brokenStravaId: number;
+} {
   const others = { activities: { min: 60, max: 180 }, races: { min: 10, max: 30 } };
   const sandbox = createSandbox({
     clock,
+    deliver: toLoopbackOnly(fetch),
     seed: SEED,
     club: { athletes: [{ activities: 240, races: RACES_OF_THE_INCIDENT }, ...Array.from({ length: 7 }, () => others)] },
     latencyMs: { min: 40, max: 160 },

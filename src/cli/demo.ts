@@ -48,7 +48,7 @@ No account and no configuration are needed, and nothing outside this machine is 
     const interruption = world.interruption();
     const directory = takeDemoDirectory(settings.dataDir, world.tempDirectory);
     try {
-      const club = openDemoClub(world.clock);
+      const club = openDemoClub(world);
       const strava = serveSandbox(club.sandbox, { port: 0 });
       try {
         const daemon = await start(settings, { directory, stravaUrl: strava.url, world });

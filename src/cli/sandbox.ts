@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { toLoopbackOnly } from "../sandbox/loopback.ts";
 import type { QuotaLimits } from "../sandbox/quota-windows.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../sandbox/sandbox.ts";
 import { serveSandbox } from "../sandbox/serve.ts";
@@ -16,11 +17,13 @@ export const sandbox: Command = {
   name: "sandbox",
   summary: "serves the built-in Strava sandbox alone",
   details: `Serves a faithful fake of Strava on 127.0.0.1, with an invented club (or recorded activities), and prints how to sync
-against it. Its faults, its quota and what its athletes record are controlled under /sandbox/.`,
+against it. Its faults, its quota, what its athletes record and which events it sends are controlled under /sandbox/.
+It sends events to this machine only.`,
   flags: {
     port: { takes: "N", description: `Where it listens; ${PORT_DEFAULT} unless given, 0 picks a free port.` },
     seed: { takes: "S", description: "The same seed gives the same club; 1 unless given." },
     athletes: { takes: "N", description: "Athletes in the club; 5 unless given." },
+    unconnected: { takes: "N", description: "How many of them have yet to connect; 0 unless given." },
     activities: { takes: "N|MIN-MAX", description: "Activities of each; 40-120 unless given." },
     races: { takes: "N|MIN-MAX", description: "Races among them; 3-12 unless given." },
     recording: { takes: "DIR", description: "A folder of recorded lists of activities, instead of an invented club." },
@@ -37,7 +40,13 @@ against it. Its faults, its quota and what its athletes record are controlled un
     const interruption = world.interruption();
     const fake = open(options, world);
     const server = listen(fake, port);
-    const facts: SandboxFacts = { url: server.url, seed, athletes: fake.athletes(), quota: fake.quota() };
+    const facts: SandboxFacts = {
+      url: server.url,
+      seed,
+      people: fake.people(),
+      athletes: fake.athletes(),
+      quota: fake.quota(),
+    };
     world.terminal.out(sandboxIntroduction(facts));
     await untilAborted(interruption);
     await server.stop();
@@ -45,11 +54,11 @@ against it. Its faults, its quota and what its athletes record are controlled un
   },
 };
 
-function open(options: Omit<SandboxOptions, "clock">, { clock }: World): Sandbox {
+function open(options: Omit<SandboxOptions, "clock">, { clock, fetch }: World): Sandbox {
   const { club } = options;
   if ("folder" in club && !existsSync(club.folder)) throw new FailedError(`There is no folder ${club.folder}.`);
   try {
-    return createSandbox({ ...options, clock });
+    return createSandbox({ ...options, clock, deliver: toLoopbackOnly(fetch) });
   } catch (error) {
     if (!("folder" in club) || !(error instanceof Error)) throw error;
     throw new FailedError(`The recording cannot be used: ${error.message}.`, { cause: error });
@@ -88,6 +97,7 @@ function readOptions({ values, switches }: GivenArguments): {
   const port = number("port", PORT_DEFAULT, 65_535);
   const seed = number("seed", 1, 2 ** 32 - 1);
   const athletes = number("athletes", 5, ATHLETES_MAX, 1);
+  const unconnected = number("unconnected", 0, athletes);
   const activitiesEach = range("activities", { min: 40, max: 120 }, 20_000);
   const racesEach = range("races", { min: 3, max: 12 }, 20_000);
   const latencyMs = range("latency", { min: 0, max: 0 }, 600_000);
@@ -96,12 +106,17 @@ function readOptions({ values, switches }: GivenArguments): {
       ? {}
       : (readQuota(values.quota) ??
         complain(problems, "quota", "two or four numbers: 100,1000 or 100,1000,200,2000", {}));
-  const isInvented = ["athletes", "activities", "races"].some((name) => values[name] !== undefined);
+  const isInvented = ["athletes", "unconnected", "activities", "races"].some((name) => values[name] !== undefined);
   if (values.recording !== undefined && isInvented) {
-    problems.push("--recording brings its own athletes: leave --athletes, --activities and --races out.");
+    problems.push(
+      "--recording brings its own athletes: leave --athletes, --unconnected, --activities and --races out.",
+    );
   }
   if (problems.length > 0) throw new UsageError(problems);
-  const club = values.recording === undefined ? { athletes, activitiesEach, racesEach } : { folder: values.recording };
+  const club =
+    values.recording === undefined
+      ? { athletes, unconnected, activitiesEach, racesEach }
+      : { folder: values.recording };
   return { port, seed, options: { seed, club, quota, latencyMs, rotateRefreshTokens: switches.has("rotate") } };
 }
 

@@ -17,6 +17,9 @@ import type { Member } from "./club.ts";
  */
 export type Slot = { readonly startSeconds: EpochSeconds; readonly activity: SandboxActivity | undefined };
 
+/** Called after an upload (without `before`), an edit, and a deletion (without `after`). */
+type OnChange = (before: SandboxActivity | undefined, after: SandboxActivity | undefined) => void;
+
 /** What Strava truly holds: activities by id, and each athlete's list in order, sorted once after a change. */
 export class ActivityStore {
   readonly #dice: Dice;
@@ -25,8 +28,11 @@ export class ActivityStore {
   readonly #shelves = new Map<number, Shelf>();
   #lastId = 0;
 
-  constructor(members: readonly Member[], dice: Dice) {
+  readonly #onChange: OnChange;
+
+  constructor(members: readonly Member[], dice: Dice, onChange: OnChange) {
     this.#dice = dice;
+    this.#onChange = onChange;
     for (const member of members) {
       this.#shelves.set(member.stravaId, { ids: new Set(), hiddenSlots: [], all: undefined, shared: undefined });
     }
@@ -62,6 +68,7 @@ export class ActivityStore {
     const id = patch.id ?? Math.max(activityIdAt(nowMs), this.#lastId + 1 + Math.floor(this.#dice() * 1_000));
     const activity = completeActivity(id, stravaId, nowMs, listed);
     this.#store(activity, detail);
+    this.#onChange(undefined, activity);
     return activity;
   }
 
@@ -71,6 +78,7 @@ export class ActivityStore {
     const { listed, detail } = splitPatch(patch);
     const patched = patchActivity(activity, { ...listed, id: activityId, athlete: activity.athlete });
     this.#store(patched, { ...this.#details.get(activityId), ...detail });
+    this.#onChange(activity, patched);
     return patched;
   }
 
@@ -82,6 +90,7 @@ export class ActivityStore {
     const shelf = this.#shelf(activity.athlete.id);
     shelf.ids.delete(activityId);
     forgetOrder(shelf);
+    this.#onChange(activity, undefined);
     return true;
   }
 

@@ -9,6 +9,8 @@ export type Call = {
   readonly search: string;
   readonly kind: RequestKind;
   readonly activityId?: number;
+  /** Of a subscription that is to be removed. */
+  readonly subscriptionId?: number;
   /** Of a list request, 1 when it names none. */
   readonly page?: number;
   /** The token of `Authorization: Bearer`, the only place where a token is taken from. */
@@ -36,10 +38,12 @@ export async function readCall(request: Request): Promise<Call> {
   switch (route.kind) {
     case "authorize":
       if (request.method === "GET") return { ...head, form: readForm(search, "") };
-      return { ...head, form: readForm(await request.text(), "") };
+      return { ...head, form: await readPosted(request) };
+    case "subscription":
+      return { ...head, form: request.method === "POST" ? await readPosted(request) : readForm(search, "") };
     case "token":
     case "revoke":
-      return { ...head, form: readForm(await request.text(), request.headers.get("content-type") ?? "") };
+      return { ...head, form: await readPosted(request) };
     case "upload":
       return { ...head, form: NO_FORM, json: parseJson(await request.text()) };
     default:
@@ -57,7 +61,9 @@ function splitUrl(url: string): { pathname: string; search: string; path: string
   return { pathname: path.slice(0, question), search: path.slice(question + 1), path };
 }
 
-function readRoute(method: string, pathname: string, search: string): Pick<Call, "kind" | "activityId" | "page"> {
+type Route = Pick<Call, "kind" | "activityId" | "subscriptionId" | "page">;
+
+function readRoute(method: string, pathname: string, search: string): Route {
   const route = pathname.startsWith(API_PREFIX) ? pathname.slice(API_PREFIX.length) : pathname;
   const isApi = route.length < pathname.length;
   if (method === "GET" && isApi) {
@@ -68,6 +74,7 @@ function readRoute(method: string, pathname: string, search: string): Pick<Call,
     if (route === "/athlete") return { kind: "athlete" };
     if (route === "/athlete/clubs") return { kind: "clubs" };
   }
+  if (isApi && route.startsWith("/push_subscriptions")) return readSubscriptionRoute(method, route);
   if (route === "/oauth/authorize" && (method === "GET" || method === "POST")) return { kind: "authorize" };
   if (method === "POST") {
     if (isApi && (route === "/activities" || route === "/uploads")) return { kind: "upload" };
@@ -76,6 +83,14 @@ function readRoute(method: string, pathname: string, search: string): Pick<Call,
     if (route === "/oauth/deauthorize") return { kind: "deauthorize" };
   }
   return { kind: "other" };
+}
+
+function readSubscriptionRoute(method: string, route: string): Route {
+  const [, id] = /^\/push_subscriptions(?:\/(\d+))?$/.exec(route) ?? ["", "unknown"];
+  if (id === undefined) return { kind: method === "GET" || method === "POST" ? "subscription" : "other" };
+  return method === "DELETE" && id !== "unknown"
+    ? { kind: "subscription", subscriptionId: Number(id) }
+    : { kind: "other" };
 }
 
 /** OAuth answers with and without it. */
@@ -87,6 +102,19 @@ function readAuthorization(header: string): Pick<Call, "bearer" | "basic"> {
   const pair = Buffer.from(header.slice("Basic ".length), "base64").toString("utf8");
   const colon = pair.indexOf(":");
   return colon < 0 ? {} : { basic: { clientId: pair.slice(0, colon), clientSecret: pair.slice(colon + 1) } };
+}
+
+/** A form in either encoding, or JSON. */
+async function readPosted(request: Request): Promise<Record<string, string>> {
+  const contentType = request.headers.get("content-type") ?? "";
+  if (!contentType.includes("multipart")) return readForm(await request.text(), contentType);
+  try {
+    const form = await request.formData();
+    return Object.fromEntries([...form].map(([name, value]) => [name, String(value)]));
+  } catch {
+    // As with JSON: what cannot be read has no fields.
+    return {};
+  }
 }
 
 function readForm(body: string, contentType: string): Record<string, string> {

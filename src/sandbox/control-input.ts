@@ -1,7 +1,9 @@
 import type { ActivityPatch } from "./activity.ts";
+import type { DeliveryLevers } from "./event-delivery.ts";
 import type { FaultAction, FaultRule } from "./faults.ts";
 import type { RequestKind } from "./ledger.ts";
 import type { QuotaLimits } from "./quota-windows.ts";
+import type { DurationWish } from "./roll-duration.ts";
 
 /** A control request that cannot be done, and why. */
 export class ControlRefusal extends Error {
@@ -64,6 +66,22 @@ export function readLimits(body: Record<string, unknown>): {
     };
   }
   return limits;
+}
+
+/** `{drop?, double?, delay_ms?: number or {min, max}, hold?}` */
+export function readDelivery(body: Record<string, unknown>): Partial<DeliveryLevers> {
+  return {
+    ...(body.drop === undefined ? undefined : { drop: readNumber(body.drop, "drop") }),
+    ...(body.double === undefined ? undefined : { double: readNumber(body.double, "double") }),
+    ...(body.delay_ms === undefined ? undefined : { delayMs: readDuration(body.delay_ms, "delay_ms") }),
+    ...(body.hold === undefined ? undefined : { hold: body.hold === true }),
+  };
+}
+
+function readDuration(value: unknown, name: string): DurationWish {
+  if (typeof value === "number") return readNumber(value, name);
+  const { min, max } = readObject(value, name);
+  return { min: readNumber(min, `${name}.min`), max: readNumber(max, `${name}.max`) };
 }
 
 /** A rule in snake_case, `times` a number or "always". @throws ControlRefusal for an unknown action or kind */
@@ -134,6 +152,7 @@ const KINDS: readonly RequestKind[] = [
   "detail",
   "athlete",
   "clubs",
+  "subscription",
   "upload",
   "authorize",
   "token",
@@ -143,7 +162,7 @@ const KINDS: readonly RequestKind[] = [
 ];
 
 /** @throws ControlRefusal, naming what there is */
-export function readOneOf<T extends string>(value: unknown, known: readonly T[], name: string): T {
+export function readOneOf<const T extends string>(value: unknown, known: readonly T[], name: string): T {
   const found = known.find((each) => each === value);
   if (found === undefined) throw new ControlRefusal(400, `${name} must be one of ${known.join(", ")}`);
   return found;

@@ -6,6 +6,7 @@ export type RequestKind =
   | "detail" // GET /activities/{id}
   | "athlete" // GET /athlete
   | "clubs" // GET /athlete/clubs
+  | "subscription" // POST, GET /push_subscriptions, DELETE /push_subscriptions/{id}
   | "upload" // POST /activities, POST /uploads: not counted as reads
   | "authorize" // GET and POST /oauth/authorize: the page where an athlete lets an application in
   | "token" // POST /oauth/token

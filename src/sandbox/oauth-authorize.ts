@@ -39,7 +39,8 @@ function show(
   world: OAuthWorld,
 ): Answer {
   const { grants } = world;
-  if (stravaId !== undefined && request.prompt === "auto" && grants.covers(stravaId, request.scopes)) {
+  const isAllowed = (scope: Scope) => stravaId !== undefined && grants.liveScopes(stravaId).has(scope);
+  if (stravaId !== undefined && request.prompt === "auto" && request.scopes.every(isAllowed)) {
     return allow(request, stravaId, request.scopes, world);
   }
   return page(200, authorizePage(request, { fields, people: grants.people(), chosen: stravaId }));

@@ -2,10 +2,13 @@ import type { Clock, Dice, Fetch } from "../core/units.ts";
 import type { ActivityPatch, SandboxActivity } from "./activity.ts";
 import type { CapacityRefusal } from "./capacity.ts";
 import type { ClubSpec } from "./club.ts";
+import type { DeliveryAttempt, DeliveryLevers, ReleaseOrder, SentEvent, StravaEvent } from "./event-delivery.ts";
 import type { FaultRule } from "./faults.ts";
 import type { LedgerEntry } from "./ledger.ts";
 import type { QuotaLimits, QuotaUsage } from "./quota-windows.ts";
 import type { Recording } from "./recording.ts";
+import type { DurationWish } from "./roll-duration.ts";
+import type { Subscription } from "./subscriptions.ts";
 import type { SandboxAthlete, SandboxPerson } from "./token-grants.ts";
 
 /**
@@ -67,6 +70,24 @@ export type Sandbox = {
   /** The ids of Strava's clubs that an athlete is in. */
   clubs(stravaId: number): number[];
   setClubs(stravaId: number, clubIds: readonly number[]): void;
+  /** Where the application wants to be told of events; undefined when it has not subscribed. */
+  subscription(): Subscription | undefined;
+  /**
+   * Every event so far, oldest first (the last 10,000): what the calls above did to activities and grants, where
+   * somebody has subscribed and the athlete's grant lets the application know of it.
+   */
+  events(): SentEvent[];
+  /** Loses, doubles, delays or holds events from now on. What is left out stays as it is. */
+  setDelivery(levers: Partial<DeliveryLevers>): void;
+  /** Sends what was held. @returns how many */
+  releaseEvents(order?: ReleaseOrder): number;
+  /**
+   * Posts to the subscriber once, at once: a text as it is, or an event whose fields are made up where they are left
+   * out. @throws RangeError when nobody has subscribed
+   */
+  sendEvent(body: string | Partial<StravaEvent>): Promise<DeliveryAttempt>;
+  /** Calls off what is on its way to the application; nothing more is sent to it. Requests are answered all the same. */
+  stop(): void;
   /** Whether a refresh that makes a new access token makes a new refresh token too, and kills the old one. */
   setRotation(isOn: boolean): void;
 };
@@ -88,9 +109,11 @@ export type SandboxOptions = {
   /** What a wrong client is answered: both were seen. 401 unless given. */
   readonly wrongClientStatus?: 400 | 401;
   /** How long an answer takes; Strava acts at once, the answer is late. None unless given. */
-  readonly latencyMs?: number | { readonly min: number; readonly max: number } | ((dice: Dice) => number);
+  readonly latencyMs?: DurationWish | ((dice: Dice) => number);
   /** How far Strava's clock is ahead of `clock`: its windows, tokens and `Date` header. */
   readonly skewMs?: number;
+  /** Reaches the application: for the check of a subscription, and for events. Without it no subscription comes about. */
+  readonly deliver?: Fetch;
   /** Set where the handed clock can be moved: then POST /sandbox/clock moves it. */
   readonly moveClock?: (durationMs: number) => void | Promise<void>;
 };

@@ -28,7 +28,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     shortenPage: (stravaId, short) => truth.shortenPage(stravaId, { perPage: 200, ...short }),
     injectFault: (rule) => faults.add(rule),
     clearFaults: () => faults.clear(),
-    releaseHangs: () => strava.releaseHangs(),
+    releaseHangs: () => strava.hangs.release(),
     ledger: () => ledger.entries(),
     clearLedger: () => ledger.clear(),
     setQuota: (limits) => quota.setLimits(limits),
@@ -43,6 +43,12 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     setCapacity: (athletes, refuseAt = "authorization") => strava.capacity.set(athletes, refuseAt),
     clubs: (stravaId) => [...strava.clubs.ids(stravaId)],
     setClubs: (stravaId, clubIds) => strava.clubs.set(grants.person(stravaId).stravaId, clubIds),
+    subscription: () => strava.subscriptions.current(),
+    events: () => strava.events.sent(),
+    setDelivery: (levers) => strava.events.setLevers(levers),
+    releaseEvents: (order = "in_order") => strava.events.release(order),
+    sendEvent: (body) => strava.events.sendNow(body),
+    stop: () => strava.stop(),
     setRotation: (isOn) => grants.setRotation(isOn),
   };
   return sandbox;

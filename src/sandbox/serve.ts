@@ -3,7 +3,7 @@ import type { Sandbox } from "./sandbox-contract.ts";
 /**
  * Serves a sandbox on a port of its own. A connection that a fault resets is closed without an answer.
  * @param options port 0 picks a free one; the host name is 127.0.0.1 unless given
- * @returns the address, without a slash at the end, and what stops it at once
+ * @returns the address, without a slash at the end, and what stops it, and the sandbox, at once
  * @throws when the port is taken
  */
 export function serveSandbox(
@@ -23,7 +23,11 @@ export function serveSandbox(
         throw cause;
       }),
   });
-  return { url: server.url.origin, stop: () => server.stop(true) };
+  const stop = () => {
+    sandbox.stop();
+    return server.stop(true);
+  };
+  return { url: server.url.origin, stop };
 }
 
 /**

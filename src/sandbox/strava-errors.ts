@@ -31,6 +31,8 @@ export const AUTHORIZATION_CODE_INVALID = error("Bad Request", "AuthorizationCod
 /** 403 on an exchange when the application has as many athletes as it may; the body is unconfirmed. */
 export const CAPACITY_REACHED = error("Forbidden", "Application", "athletes", "limit exceeded");
 export const PATH_INVALID = error("Record Not Found", "resource", "path", "invalid");
+export const SUBSCRIPTION_EXISTS = error("Bad Request", "PushSubscription", "", "already exists");
+export const SUBSCRIPTION_NOT_FOUND = error("Record Not Found", "PushSubscription", "id", "not found");
 /** 500 for a corrupt activity (dreeve #136). */
 export const INTERNAL_ERROR = { message: "error" };
 
@@ -41,6 +43,11 @@ export function clientInvalid(status: 400 | 401): StravaError {
 
 export function badRequest(resource: string, field: string, code: "invalid" | "missing"): StravaError {
   return error("Bad Request", resource, field, code);
+}
+
+/** 400 on a subscription whose callback did not prove itself (dreeve's notes on webhooks). */
+export function subscriptionRefused(code: string): StravaError {
+  return error("Bad Request", "PushSubscription", "callback url", code);
 }
 
 /** The page that stands before Strava in an outage. */

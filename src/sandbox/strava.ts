@@ -1,20 +1,29 @@
+import { seededDice } from "../core/dice.ts";
 import { type Clock, type Dice, type EpochMs, epochMs, plusMs, SECOND_MS } from "../core/units.ts";
+import type { SandboxActivity } from "./activity.ts";
 import { ActivityStore } from "./activity-store.ts";
 import { type Answer, jsonAnswer } from "./answer.ts";
+import { Hangs, waitOut } from "./answer-delay.ts";
 import { answerApi } from "./api-answers.ts";
 import { AthleteClubs } from "./athlete-clubs.ts";
 import { AuthorizationCodes } from "./authorization-codes.ts";
 import { type Call, readCall } from "./call.ts";
+import { type CallbackLine, checkCallback } from "./callback-check.ts";
 import { Capacity } from "./capacity.ts";
 import type { Member } from "./club.ts";
+import { EventDelivery } from "./event-delivery.ts";
+import { deauthorization, eventsOfChange } from "./event-rules.ts";
 import { connectionReset, faultyAnswer, showsRateHeaders, spoilAnswer } from "./fault-effects.ts";
 import { type FaultAction, Faults } from "./faults.ts";
 import { Ledger, type LedgerEntry, type RequestKind } from "./ledger.ts";
 import { answerOAuth } from "./oauth-answers.ts";
 import type { Application } from "./oauth-world.ts";
 import { QuotaWindows } from "./quota-windows.ts";
+import { rollDurationMs } from "./roll-duration.ts";
 import type { SandboxOptions } from "./sandbox-contract.ts";
 import { RATE_LIMIT_EXCEEDED } from "./strava-errors.ts";
+import { answerSubscription } from "./subscription-answers.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { type Access, TokenGrants } from "./token-grants.ts";
 
 /** The machine behind a sandbox: one application's quota, its athletes' grants and activities, and what goes wrong. */
@@ -27,19 +36,26 @@ export class Strava {
   readonly faults = new Faults();
   readonly ledger = new Ledger();
   readonly quota = new QuotaWindows();
+  readonly hangs = new Hangs();
+  readonly subscriptions = new Subscriptions();
+  readonly events: EventDelivery;
   readonly #options: SandboxOptions;
   readonly #application: Application;
   readonly #clock: Clock;
   readonly #dice: Dice;
-  readonly #releases = new Set<() => void>();
+  readonly #line: CallbackLine;
+  readonly #end = new AbortController();
   #date = { second: Number.NaN, text: "" };
 
   constructor(options: SandboxOptions, members: readonly Member[], dice: Dice) {
     this.#options = options;
     this.#clock = options.clock;
     this.#dice = dice;
-    this.truth = new ActivityStore(members, dice);
-    this.grants = new TokenGrants(dice, { rotate: options.rotateRefreshTokens ?? false });
+    this.truth = new ActivityStore(members, dice, (before, after) => this.#tell(before, after));
+    this.grants = new TokenGrants(dice, {
+      rotate: options.rotateRefreshTokens ?? false,
+      onRevoked: (stravaId) => this.events.send(deauthorization(stravaId)),
+    });
     this.codes = new AuthorizationCodes(dice);
     for (const member of members) {
       this.grants.enrol(member);
@@ -52,6 +68,13 @@ export class Strava {
       wrongClientStatus: options.wrongClientStatus ?? 401,
       callbackDomain: options.callbackDomain,
     };
+    this.#line = {
+      clock: options.clock,
+      dice: seededDice(options.seed ^ EVENT_DICE),
+      deliver: options.deliver ?? refuseDelivery,
+      callOff: this.#end.signal,
+    };
+    this.events = new EventDelivery(this.#line, this.subscriptions, () => this.nowMs());
     if (options.quota !== undefined) this.quota.setLimits(options.quota);
   }
 
@@ -74,24 +97,28 @@ export class Strava {
     const action = fault?.action;
 
     if (action?.type === "reset") throw connectionReset();
-    if (action?.type === "hang") await this.#waitForRelease(request.signal);
+    if (action?.type === "hang") await this.hangs.wait(request.signal);
     const headers: Record<string, string> = {};
-    const answer = spoilAnswer(this.#act(call, entry, action, headers), action, entry.stravaId);
+    const given =
+      call.kind === "subscription"
+        ? await this.#subscribe(call, entry, action, headers)
+        : this.#act(call, entry, action, headers);
+    const answer = spoilAnswer(given, action, entry.stravaId);
 
     const delayMs = this.#latencyMs() + (action?.type === "slow" ? action.ms : 0);
-    if (delayMs > 0) await this.#wait(delayMs, request.signal);
+    if (delayMs > 0) await waitOut(this.#clock, delayMs, request.signal);
     if (action?.type === "lost_response") throw connectionReset();
     entry.isDelivered = true;
     if (answer.headers !== undefined) Object.assign(headers, answer.headers);
     headers["Content-Type"] ??= answer.contentType;
     headers.Date ??= this.#dateText();
-    return new Response(answer.text, { status: answer.status, headers });
+    // A 204 must have no body, not even an empty one.
+    return new Response(answer.status === 204 ? null : answer.text, { status: answer.status, headers });
   }
 
-  releaseHangs(): number {
-    const releases = [...this.#releases];
-    for (const release of releases) release();
-    return releases.length;
+  /** Calls off what is on its way to the application; nothing more is sent to it. */
+  stop(): void {
+    this.#end.abort();
   }
 
   #enter(call: Call): LedgerEntry {
@@ -126,6 +153,20 @@ export class Strava {
     return answer;
   }
 
+  /** As `#act` does, but uncounted, and asking the application back. */
+  async #subscribe(call: Call, entry: LedgerEntry, action: FaultAction | undefined, headers: Record<string, string>) {
+    const answer =
+      faultyAnswer(action, headers) ??
+      (await answerSubscription(call, {
+        application: this.#application,
+        subscriptions: this.subscriptions,
+        checkCallback: (callback) => checkCallback(callback, this.#line),
+        nowMs: () => this.nowMs(),
+      }));
+    entry.status = answer.status;
+    return answer;
+  }
+
   #reply(call: Call, access: Access | undefined, nowMs: EpochMs): Answer {
     switch (call.kind) {
       case "authorize":
@@ -143,6 +184,12 @@ export class Strava {
     }
   }
 
+  #tell(before: SandboxActivity | undefined, after: SandboxActivity | undefined): void {
+    const owner = (after ?? before)?.athlete.id;
+    if (owner === undefined || this.subscriptions.current() === undefined) return;
+    for (const draft of eventsOfChange(before, after, this.grants.liveScopes(owner))) this.events.send(draft);
+  }
+
   #access(call: Call): Access | undefined {
     return call.bearer === undefined ? undefined : this.grants.access(call.bearer, this.nowMs());
   }
@@ -154,40 +201,8 @@ export class Strava {
   }
 
   #latencyMs(): number {
-    const latency = this.#options.latencyMs;
-    if (latency === undefined || typeof latency === "number") return latency ?? 0;
-    if (typeof latency === "function") return latency(this.#dice);
-    return latency.min + this.#dice() * (latency.max - latency.min);
-  }
-
-  #wait(delayMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const giveUp = () => {
-        cancel();
-        reject(signal.reason);
-      };
-      const cancel = this.#clock.after(delayMs, () => {
-        signal.removeEventListener("abort", giveUp);
-        resolve();
-      });
-      signal.addEventListener("abort", giveUp, { once: true });
-    });
-  }
-
-  #waitForRelease(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const release = () => {
-        this.#releases.delete(release);
-        signal.removeEventListener("abort", giveUp);
-        resolve();
-      };
-      const giveUp = () => {
-        this.#releases.delete(release);
-        reject(signal.reason);
-      };
-      this.#releases.add(release);
-      signal.addEventListener("abort", giveUp, { once: true });
-    });
+    const { latencyMs = 0 } = this.#options;
+    return typeof latencyMs === "function" ? latencyMs(this.#dice) : rollDurationMs(this.#dice, latencyMs);
   }
 
   #dateText(): string {
@@ -200,5 +215,11 @@ export class Strava {
 
 /** What Strava answers without rate headers (R 2018, stravalib, endurain #436): taken for uncounted. */
 const FREE_KINDS: ReadonlySet<RequestKind> = new Set<RequestKind>(["authorize", "token", "revoke"]);
+
+/** Keeps the dice of events apart, so that events change nothing else. */
+const EVENT_DICE = 0x0e7e_a7ed;
+
+const refuseDelivery = (): Promise<never> =>
+  Promise.reject(new TypeError("this sandbox was given no way to call back"));
 
 const TOO_MANY = jsonAnswer(429, RATE_LIMIT_EXCEEDED);

@@ -45,15 +45,18 @@ export class TokenGrants {
   readonly #accessTokens = new Map<string, { grant: Grant; expiresAtMs: number }>();
   readonly #refreshTokens = new Map<string, Grant>();
 
-  constructor(dice: Dice, { rotate }: { rotate: boolean }) {
+  readonly #onRevoked: (stravaId: number) => void;
+
+  constructor(dice: Dice, { rotate, onRevoked }: { rotate: boolean; onRevoked: (stravaId: number) => void }) {
     this.#dice = dice;
     this.#isRotating = rotate;
+    this.#onRevoked = onRevoked;
   }
 
   /** Adds somebody who has not let the application in; `scope` is what they are ready to allow. */
   enrol({ stravaId, firstName, lastName, scope }: Enrolment): void {
     const none = { accessToken: "", refreshToken: "", expiresAtMs: 0 };
-    const access = { stravaId, scopes: new Set<string>() };
+    const access = { stravaId, scopes: NO_SCOPES };
     this.#grants.set(stravaId, { stravaId, firstName, lastName, scope, access, ...none });
   }
 
@@ -95,10 +98,10 @@ export class TokenGrants {
     return this.#grant(stravaId).scope;
   }
 
-  /** Whether a grant is alive that holds all of these. */
-  covers(stravaId: number, scopes: readonly string[]): boolean {
+  /** The scopes of a grant that is alive; none without one. */
+  liveScopes(stravaId: number): ReadonlySet<string> {
     const { refreshToken, access } = this.#grant(stravaId);
-    return this.#refreshTokens.has(refreshToken) && scopes.every((scope) => access.scopes.has(scope));
+    return this.#refreshTokens.has(refreshToken) ? access.scopes : NO_SCOPES;
   }
 
   /** Whom an access token stands for; undefined when it is unknown, expired or revoked. */
@@ -130,8 +133,7 @@ export class TokenGrants {
   }
 
   revoke(stravaId: number): void {
-    this.expireAccessTokens(stravaId);
-    this.#refreshTokens.delete(this.#grant(stravaId).refreshToken);
+    if (this.#kill(stravaId)) this.#onRevoked(stravaId);
   }
 
   expireAccessTokens(stravaId: number): void {
@@ -142,12 +144,18 @@ export class TokenGrants {
   }
 
   grantAgain(stravaId: number, scope: string | undefined, nowMs: number): SandboxAthlete {
-    this.revoke(stravaId);
+    this.#kill(stravaId);
     return this.connect(stravaId, scope ?? this.scope(stravaId), nowMs);
   }
 
   setRotation(isOn: boolean): void {
     this.#isRotating = isOn;
+  }
+
+  /** @returns whether there was life in it */
+  #kill(stravaId: number): boolean {
+    this.expireAccessTokens(stravaId);
+    return this.#refreshTokens.delete(this.#grant(stravaId).refreshToken);
   }
 
   #grant(stravaId: number): Grant {
@@ -175,6 +183,8 @@ export class TokenGrants {
 
 /** Strava's tokens are 40 hexadecimal digits. */
 const TOKEN_BYTES = 20;
+
+const NO_SCOPES: ReadonlySet<string> = new Set();
 
 type Enrolment = Pick<SandboxAthlete, "stravaId" | "firstName" | "lastName" | "scope">;
 

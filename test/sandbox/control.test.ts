@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { CALLBACK, subscribe, subscribed, subscriber } from "./subscriber.ts";
 import { aMinuteApart, CLIENT, get, json, list, NOW, post, refresh, startingAt, type Visit, visit } from "./visit.ts";
 
 async function control(place: Visit, method: string, path: string, body?: unknown): Promise<Response> {
@@ -192,5 +193,52 @@ describe("connecting, by control", () => {
     ["capacity", { athletes: 1, refuse_at: "never" }, 400],
   ])("POST %s %j is refused with %d", async (path, body, status) => {
     expect((await control(visit(), "POST", path, body)).status).toBe(status);
+  });
+});
+
+describe("events, by control", () => {
+  test("the subscription and what was sent are told, events are lost, held, released and sent by hand", async () => {
+    const place = subscriber();
+    expect((await (await control(place, "GET", "subscription")).json()) as unknown).toBeNull();
+    await subscribe(place);
+    expect(await json(control(place, "GET", "subscription"))).toMatchObject({
+      callback_url: CALLBACK,
+      created_at: NOW,
+    });
+    const upload = () => control(place, "POST", "activities", { athlete: place.athlete.stravaId });
+    const levers = { drop: 1, double: 1, delay_ms: { min: 1, max: 2 }, hold: false };
+    expect((await control(place, "POST", "delivery", levers)).status).toBe(204);
+    await upload();
+    await control(place, "POST", "delivery", { drop: 0, double: 0, delay_ms: 5 });
+    await upload();
+    await place.clock.advance(5);
+    await control(place, "POST", "delivery", { hold: true });
+    await upload();
+    const released = await json(control(place, "POST", "events/release", { order: "shuffled" }));
+    expect(released).toEqual({ released: 1 });
+    await place.clock.advance(0);
+    const sent: unknown = await json(control(place, "GET", "events"));
+    expect(sent).toMatchObject([
+      { outcome: "dropped", attempts: [] },
+      { outcome: "dropped", attempts: [] },
+      { outcome: "delivered", attempts: [{ at: NOW + 5, status: 200 }], body: place.received[0] },
+      { outcome: "delivered" },
+    ]);
+    expect(await json(control(place, "POST", "events", { raw: "garbage" }))).toEqual({ at: NOW + 5, status: 200 });
+    place.answer = () => Promise.reject(new TypeError("no route"));
+    expect(await json(control(place, "POST", "events", { owner_id: 5 }))).toEqual({ at: NOW + 5, status: null });
+    expect(place.received.slice(-2)).toEqual(["garbage", expect.stringContaining('"owner_id":5')]);
+  });
+
+  test.each([
+    ["events", {}, 404],
+    ["events", { raw: 5 }, 400],
+    ["events/release", { order: "random" }, 400],
+    ["delivery", { drop: "all" }, 400],
+    ["delivery", { delay_ms: "long" }, 400],
+    ["delivery", { delay_ms: { min: 1 } }, 400],
+  ])("POST %s %j is refused with %d", async (path, body, status) => {
+    const place = path === "events" && status === 400 ? await subscribed() : visit();
+    expect((await control(place, "POST", path, body)).status).toBe(status);
   });
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { serveSandbox } from "../../src/sandbox/serve.ts";
-import { visit } from "./visit.ts";
+import { subscribed } from "./subscriber.ts";
+import { NOW, visit } from "./visit.ts";
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -79,6 +80,16 @@ describe("on a port", () => {
     while (sandbox.ledger().length === 0) await fetch(`${url}/sandbox/quota`);
     controller.abort();
     expect(await pending).toHaveProperty("name", "AbortError");
+  });
+
+  test("stopping the server stops the events too", async () => {
+    const place = await subscribed();
+    const { stop } = serveSandbox(place.sandbox, { port: 0 });
+    place.sandbox.addActivity(place.athlete.stravaId);
+    expect(place.clock.nextDueMs()).toBe(NOW);
+    await stop();
+    expect(place.clock.nextDueMs()).toBeUndefined();
+    expect(place.received).toEqual([]);
   });
 
   test("a port that is taken is refused", () => {
