@@ -12,9 +12,12 @@ export type ListQueryReading = { outcome: "read"; query: ListQuery } | { outcome
 
 /**
  * Reads `before`, `after`, `page`, `per_page`. Refused (400): anything but whole numbers, an empty value, `after` in the
- * future (seen by users of elevate, #1124), a page size over 200 (unknown of the real Strava, so refused loudly).
+ * future (seen by users of elevate, #1124), `before` in the future where so switched, a page size over 200 (unknown of the real Strava, so refused loudly).
  */
-export function readListQuery(search: string, nowMs: EpochMs): ListQueryReading {
+export function readListQuery(
+  search: string,
+  { nowMs, refuseFutureBefore }: { nowMs: EpochMs; refuseFutureBefore: boolean },
+): ListQueryReading {
   const params = new URLSearchParams(search);
   const query: ListQuery = { page: 1, perPage: DEFAULT_PER_PAGE };
   for (const [name, key, least, most] of PARAMETERS) {
@@ -24,7 +27,9 @@ export function readListQuery(search: string, nowMs: EpochMs): ListQueryReading 
     if (!(value >= least && value <= most)) return { outcome: "refused", field: name };
     query[key] = value;
   }
-  if (query.after !== undefined && query.after > toEpochSeconds(nowMs)) return { outcome: "refused", field: "after" };
+  const isFuture = (seconds: number | undefined) => seconds !== undefined && seconds > toEpochSeconds(nowMs);
+  if (isFuture(query.after)) return { outcome: "refused", field: "after" };
+  if (refuseFutureBefore && isFuture(query.before)) return { outcome: "refused", field: "before" };
   return { outcome: "read", query };
 }
 

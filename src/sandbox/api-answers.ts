@@ -8,19 +8,21 @@ import { summariseAthlete } from "./athlete-summary.ts";
 import type { Call } from "./call.ts";
 import {
   ACCESS_TOKEN_INVALID,
-  ACTIVITY_NOT_FOUND,
   badRequest,
   PATH_INVALID,
   READ_PERMISSION_MISSING,
   WRITE_PERMISSION_MISSING,
 } from "./strava-errors.ts";
 import type { Access, TokenGrants } from "./token-grants.ts";
+import { notFoundAnswer, type Wording } from "./wording.ts";
 
 export type ApiWorld = {
   readonly truth: ActivityStore;
   readonly grants: TokenGrants;
   readonly clubs: AthleteClubs;
+  readonly wording: Wording;
   readonly beforeInclusive: boolean;
+  readonly refuseFutureBefore: boolean;
   readonly nowMs: EpochMs;
 };
 
@@ -45,7 +47,7 @@ export function answerApi(call: Call, access: Access | undefined, world: ApiWorl
 
 function answerList(call: Call, { stravaId, scopes }: Access, world: ApiWorld): Answer {
   if (!mayRead(scopes)) return jsonAnswer(401, READ_PERMISSION_MISSING);
-  const reading = readListQuery(call.search, world.nowMs);
+  const reading = readListQuery(call.search, world);
   if (reading.outcome === "refused") return jsonAnswer(400, badRequest("Activity", reading.field, "invalid"));
   const slots = world.truth.slots(stravaId, { onlyMe: scopes.has("activity:read_all") });
   // Each on its own: the slow way that a bigint needs is then not taken by the whole page.
@@ -60,19 +62,19 @@ function answerDetail(call: Call, { stravaId, scopes }: Access, world: ApiWorld)
     activity !== undefined &&
     activity.athlete.id === stravaId &&
     (activity.visibility !== "only_me" || scopes.has("activity:read_all"));
-  return isSeen ? jsonAnswer(200, world.truth.detail(activity.id)) : jsonAnswer(404, ACTIVITY_NOT_FOUND);
+  return isSeen ? jsonAnswer(200, world.truth.detail(activity.id)) : notFoundAnswer(world.wording);
 }
 
-function answerClubs(call: Call, { stravaId }: Access, { clubs, nowMs }: ApiWorld): Answer {
-  const reading = readListQuery(call.search, nowMs);
+function answerClubs(call: Call, { stravaId }: Access, world: ApiWorld): Answer {
+  const reading = readListQuery(call.search, world);
   if (reading.outcome === "refused") return jsonAnswer(400, badRequest("Club", reading.field, "invalid"));
-  return jsonAnswer(200, clubs.page(stravaId, reading.query));
+  return jsonAnswer(200, world.clubs.page(stravaId, reading.query));
 }
 
 /** Enough of POST /activities to be counted by its own rule, and to be used by a client of the same application. */
 function answerUpload(call: Call, { stravaId, scopes }: Access, world: ApiWorld): Answer {
   if (!scopes.has("activity:write")) return jsonAnswer(401, WRITE_PERMISSION_MISSING);
-  if (!call.path.startsWith("/api/v3/activities")) return jsonAnswer(400, badRequest("Upload", "file", "missing"));
+  if (/\/uploads(\?|$)/.test(call.path)) return jsonAnswer(400, badRequest("Upload", "file", "missing"));
   const fields = typeof call.json === "object" && call.json !== null ? (call.json as ActivityPatch) : {};
   const activity = world.truth.add(stravaId, { ...MANUAL, ...fields }, world.nowMs);
   return jsonAnswer(201, world.truth.detail(activity.id));

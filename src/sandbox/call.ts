@@ -23,10 +23,10 @@ export type Call = {
   readonly json?: unknown;
 };
 
-/** Reads a request; the body only where Strava looks at it. A body that cannot be read counts as empty. */
-export async function readCall(request: Request): Promise<Call> {
+/** Reads a request to an API under `apiPath`; the body only where Strava looks at it. A body that cannot be read counts as empty. */
+export async function readCall(request: Request, apiPath: string): Promise<Call> {
   const { pathname, search, path } = splitUrl(request.url);
-  const route = readRoute(request.method, pathname, search);
+  const route = readRoute(request.method, readPath(pathname, apiPath), search);
   const authorization = request.headers.get("authorization");
   const head = {
     method: request.method,
@@ -63,9 +63,13 @@ function splitUrl(url: string): { pathname: string; search: string; path: string
 
 type Route = Pick<Call, "kind" | "activityId" | "subscriptionId" | "page">;
 
-function readRoute(method: string, pathname: string, search: string): Route {
-  const route = pathname.startsWith(API_PREFIX) ? pathname.slice(API_PREFIX.length) : pathname;
-  const isApi = route.length < pathname.length;
+/** OAuth answers with and without the API's path before it. */
+function readPath(pathname: string, apiPath: string): { route: string; isApi: boolean } {
+  const isApi = pathname.startsWith(`${apiPath}/`);
+  return { route: isApi ? pathname.slice(apiPath.length) : pathname, isApi };
+}
+
+function readRoute(method: string, { route, isApi }: { route: string; isApi: boolean }, search: string): Route {
   if (method === "GET" && isApi) {
     if (route === "/athlete/activities")
       return { kind: "list", page: Number(/(?:^|&)page=(\d+)/.exec(search)?.[1] ?? 1) };
@@ -92,9 +96,6 @@ function readSubscriptionRoute(method: string, route: string): Route {
     ? { kind: "subscription", subscriptionId: Number(id) }
     : { kind: "other" };
 }
-
-/** OAuth answers with and without it. */
-const API_PREFIX = "/api/v3";
 
 function readAuthorization(header: string): Pick<Call, "bearer" | "basic"> {
   if (header.startsWith("Bearer ")) return { bearer: header.slice("Bearer ".length).trim() };

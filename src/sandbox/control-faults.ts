@@ -1,6 +1,7 @@
-import { ControlRefusal, readFaultRule, readLimits, readNumber } from "./control-input.ts";
+import { ControlRefusal, readFaultRule, readLimits, readNumber, readOneOf } from "./control-input.ts";
 import type { ControlRoutes } from "./control-route.ts";
 import type { LedgerEntry } from "./ledger.ts";
+import { NOT_FOUND_WORDINGS, TOO_MANY_WORDINGS } from "./wording.ts";
 
 /** What was asked, what it cost, what goes wrong, and what time it is. */
 export const FAULT_ROUTES: ControlRoutes = {
@@ -21,6 +22,16 @@ export const FAULT_ROUTES: ControlRoutes = {
     });
     return sandbox.quota();
   },
+  "POST other-client": ({ sandbox, body }) =>
+    sandbox.otherClient({
+      share: readNumber(body.share, "share"),
+      pace: readOneOf(body.pace ?? "even", ["even", "eager"], "pace"),
+    }),
+  "POST wording": ({ sandbox, body: { not_found, too_many } }) =>
+    sandbox.setWording({
+      ...(not_found === undefined ? undefined : { notFound: readOneOf(not_found, NOT_FOUND_WORDINGS, "not_found") }),
+      ...(too_many === undefined ? undefined : { tooMany: readOneOf(too_many, TOO_MANY_WORDINGS, "too_many") }),
+    }),
   "POST clock": ({ moveClock, body }) => {
     if (moveClock === undefined) {
       throw new ControlRefusal(400, "this sandbox runs by the machine's clock, which it cannot move");

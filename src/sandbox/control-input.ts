@@ -95,11 +95,13 @@ export function readFaultRule(body: Record<string, unknown>): FaultRule {
       ...optional("athlete", "athlete"),
       ...optional("activity_id", "activityId"),
       ...optional("page", "page"),
+      ...optional("share", "share"),
       ...(match.kind === undefined
         ? undefined
         : { kind: [match.kind].flat().map((kind) => readOneOf(kind, KINDS, "match.kind")) }),
     },
     times: body.times === "always" ? Number.POSITIVE_INFINITY : readNumber(body.times ?? 1, "times"),
+    ...(body.for_ms === undefined ? undefined : { forMs: readNumber(body.for_ms, "for_ms") }),
     action: readAction(readObject(body.action, "action")),
   };
 }
@@ -119,6 +121,8 @@ function readAction(action: Record<string, unknown>): FaultAction {
       return { type: "html", ...(action.status === undefined ? undefined : { status: readStatus(action.status) }) };
     case "slow":
       return { type: "slow", ms: readNumber(action.ms, "action.ms") };
+    case "change_headers":
+      return { type: "change_headers", headers: readHeaderChanges(action.headers) };
     case "truncated":
     case "empty":
     case "hang":
@@ -142,9 +146,14 @@ function readStatus(value: unknown): number {
 }
 
 function readHeaders(value: unknown): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(readObject(value, "action.headers")).map(([name, text]) => [name, String(text)]),
-  );
+  const pairs = Object.entries(readObject(value, "action.headers"));
+  return Object.fromEntries(pairs.map(([name, text]) => [name, String(text)]));
+}
+
+/** As `readHeaders` does, with null for a header that is taken away. */
+function readHeaderChanges(value: unknown): Record<string, string | null> {
+  const pairs = Object.entries(readObject(value, "action.headers"));
+  return Object.fromEntries(pairs.map(([name, text]) => [name, text === null ? null : String(text)]));
 }
 
 const KINDS: readonly RequestKind[] = [

@@ -29,8 +29,10 @@ const ROUTES: ControlRoutes = { ...ATHLETE_ROUTES, ...ACTIVITY_ROUTES, ...EVENT_
  * | `POST events/release` `{order?: "in_order", "reversed" or "shuffled"}` → `{released}` | sends what was held |
  * | `POST events` `{raw}` or an event's fields → `{at, status}` | posts a text as it is, or an event, once and at once |
  * | `GET, DELETE ledger` | each request so far |
- * | `POST faults` `{match?, times?: number or "always", action}` → `{id}` · `DELETE faults` · `POST hangs/release` | what goes wrong |
+ * | `POST faults` `{match?, times?: number or "always", for_ms?, action}` → `{id}` · `DELETE faults` · `POST hangs/release` | what goes wrong |
  * | `GET quota` · `POST quota` `{overall?: {quarter?, day?}, read?}` · `POST spend` `{overall?, read?}` | limits and usage |
+ * | `POST other-client` `{share, pace?: "even" or "eager"}` | another client of the application reads at random, share × the day's read limit a day |
+ * | `POST wording` `{not_found?: "current", "old" or "empty", too_many?: "overall rate limit" or "rate limit"}` | how refusals are worded |
  * | `POST clock` `{advance_ms}` | moves the clock where it can be moved |
  */
 export function answerControl(

@@ -3,9 +3,9 @@ import type { FaultAction } from "./faults.ts";
 import { knownBody, MAINTENANCE_PAGE } from "./strava-errors.ts";
 
 /** What `fetch` throws when the peer closes the connection without an answer. */
-export function connectionReset(): TypeError {
+export function connectionReset(code = "ECONNRESET"): TypeError {
   const error = new TypeError("The socket connection was closed unexpectedly.");
-  return Object.assign(error, { code: "ECONNRESET" });
+  return Object.assign(error, { code });
 }
 
 /** An outage's page comes from before Strava's application, which is who writes the rate headers. */
@@ -29,6 +29,15 @@ export function faultyAnswer(action: FaultAction | undefined, headers: Record<st
   if (action.html !== undefined) return htmlAnswer(action.status, action.html);
   if (typeof action.body === "string") return jsonTextAnswer(action.status, action.body);
   return jsonAnswer(action.status, action.body ?? knownBody(action.status));
+}
+
+/** What reaches the client of the headers that Strava gave: changed in place. */
+export function spoilHeaders(headers: Record<string, string>, action: FaultAction | undefined): void {
+  if (action?.type !== "change_headers") return;
+  for (const [name, value] of Object.entries(action.headers)) {
+    for (const known of Object.keys(headers)) if (known.toLowerCase() === name.toLowerCase()) delete headers[known];
+    if (value !== null) headers[name] = value;
+  }
 }
 
 /** What reaches the client of the answer that Strava gave. */

@@ -1,3 +1,4 @@
+import type { Dice, EpochMs } from "../core/units.ts";
 import type { RequestKind } from "./ledger.ts";
 
 /** What goes wrong. Unless said otherwise Strava acts and counts as usual, and the answer is spoiled on its way. */
@@ -21,10 +22,16 @@ export type FaultAction =
   /** No answer until the client gives up or `releaseHangs`; Strava has not acted before the release. */
   | { readonly type: "hang" }
   /** The connection is reset before Strava acted; not counted. */
-  | { readonly type: "reset" }
+  | {
+      readonly type: "reset";
+      /** What `fetch` throws, in process: ECONNRESET unless given; ENOTFOUND where the name is not known. */
+      readonly code?: string;
+    }
   /** Strava acted and counted; the connection is reset before the answer. */
   | { readonly type: "lost_response" }
   | { readonly type: "no_rate_headers" }
+  /** Headers of the answer are set, or taken away (null), `Date` and rate headers too. */
+  | { readonly type: "change_headers"; readonly headers: Readonly<Record<string, string | null>> }
   /** The payload's `athlete.id` is somebody else's. */
   | { readonly type: "wrong_athlete" }
   /** The answer comes so much later. */
@@ -40,7 +47,11 @@ export type FaultRule = {
     readonly activityId?: number;
     readonly kind?: RequestKind | readonly RequestKind[];
     readonly page?: number;
+    /** Each matching request is met with this chance, from 0 to 1: the dice decide. Always unless given. */
+    readonly share?: number;
   };
+  /** Ends the rule so long after it was injected, whatever `times` says. Never unless given. */
+  readonly forMs?: number;
   /** How many matching requests, 1 unless given; Infinity: all from then on. */
   readonly times?: number;
   readonly action: FaultAction;
@@ -56,12 +67,18 @@ export type Matchable = {
 
 /** The faults asked for, in order. */
 export class Faults {
+  readonly #dice: Dice;
   #rules: ArmedRule[] = [];
   #lastNumber = 0;
 
-  add(rule: FaultRule): string {
+  constructor(dice: Dice) {
+    this.#dice = dice;
+  }
+
+  add(rule: FaultRule, nowMs: EpochMs): string {
     const id = `fault-${++this.#lastNumber}`;
-    this.#rules.push({ id, rule, toSkip: (rule.match?.nth ?? 1) - 1, toFire: rule.times ?? 1 });
+    const endsAtMs = rule.forMs === undefined ? Number.POSITIVE_INFINITY : nowMs + rule.forMs;
+    this.#rules.push({ id, rule, endsAtMs, toSkip: (rule.match?.nth ?? 1) - 1, toFire: rule.times ?? 1 });
     return id;
   }
 
@@ -70,9 +87,11 @@ export class Faults {
   }
 
   /** The fault for this request, if any: the first rule that fires. Rules behind it do not see the request. */
-  take(request: Matchable): { id: string; action: FaultAction } | undefined {
+  take(request: Matchable, nowMs: EpochMs): { id: string; action: FaultAction } | undefined {
     for (const armed of this.#rules) {
-      if (!matches(armed.rule, request)) continue;
+      if (nowMs >= armed.endsAtMs || !matches(armed.rule, request)) continue;
+      const share = armed.rule.match?.share ?? 1;
+      if (share < 1 && this.#dice() >= share) continue;
       if (armed.toSkip > 0) {
         armed.toSkip--;
         continue;
@@ -85,7 +104,13 @@ export class Faults {
   }
 }
 
-type ArmedRule = { readonly id: string; readonly rule: FaultRule; toSkip: number; toFire: number };
+type ArmedRule = {
+  readonly id: string;
+  readonly rule: FaultRule;
+  readonly endsAtMs: number;
+  toSkip: number;
+  toFire: number;
+};
 
 function matches({ match }: FaultRule, request: Matchable): boolean {
   if (match === undefined) return true;

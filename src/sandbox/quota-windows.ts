@@ -1,4 +1,5 @@
-import { DAY_MS, QUARTER_MS } from "../core/units.ts";
+import { DAY_MS, type EpochMs, QUARTER_MS } from "../core/units.ts";
+import type { OtherClient } from "./other-client.ts";
 
 /** Requests that a window of each length allows. */
 export type QuotaLimits = { readonly quarter: number; readonly day: number };
@@ -19,6 +20,7 @@ export class QuotaWindows {
     overall: { quarter: 200, day: 2_000 },
     read: { quarter: 100, day: 1_000 },
   };
+  #otherClient: OtherClient | undefined;
   #quarter = { number: -1, overall: 0, read: 0 };
   #day = { number: -1, overall: 0, read: 0 };
 
@@ -29,24 +31,26 @@ export class QuotaWindows {
     };
   }
 
+  /** Another client of the application spends too, from now on, in the place of the one before it. */
+  setOtherClient(client: OtherClient): void {
+    this.#otherClient = client;
+  }
+
   /** Counts one request. @returns whether every window that it counts in still had room for it. */
-  count(nowMs: number, { isRead }: { isRead: boolean }): boolean {
-    this.spend(nowMs, isRead ? { overall: 1, read: 1 } : { overall: 1 });
+  count(nowMs: EpochMs, { isRead }: { isRead: boolean }): boolean {
+    this.spend(nowMs, isRead ? ONE_READ : ONE_UPLOAD);
     const { overall, read } = this.#limits;
     const fitsOverall = this.#quarter.overall <= overall.quarter && this.#day.overall <= overall.day;
     const fitsRead = this.#quarter.read <= read.quarter && this.#day.read <= read.day;
     return fitsOverall && (fitsRead || !isRead);
   }
 
-  spend(nowMs: number, spent: { overall?: number; read?: number }): void {
+  spend(nowMs: EpochMs, spent: { overall?: number; read?: number }): void {
     this.#turnTo(nowMs);
-    for (const window of [this.#quarter, this.#day]) {
-      window.overall += spent.overall ?? 0;
-      window.read += spent.read ?? 0;
-    }
+    this.#add(spent);
   }
 
-  usage(nowMs: number): QuotaUsage {
+  usage(nowMs: EpochMs): QuotaUsage {
     this.#turnTo(nowMs);
     const meters = (kind: "overall" | "read") => ({
       quarter: { limit: this.#limits[kind].quarter, used: this.#quarter[kind] },
@@ -56,7 +60,7 @@ export class QuotaWindows {
   }
 
   /** Adds the headers, in the wire's own casing; the read pair only where the request was a read, as recorded. */
-  writeHeaders(headers: Record<string, string>, nowMs: number, { isRead }: { isRead: boolean }): void {
+  writeHeaders(headers: Record<string, string>, nowMs: EpochMs, { isRead }: { isRead: boolean }): void {
     this.#turnTo(nowMs);
     const { overall, read } = this.#limits;
     headers["X-Ratelimit-Limit"] = `${overall.quarter},${overall.day}`;
@@ -66,10 +70,28 @@ export class QuotaWindows {
     headers["X-Readratelimit-Usage"] = `${this.#quarter.read},${this.#day.read}`;
   }
 
-  #turnTo(nowMs: number): void {
+  #add(spent: { overall?: number; read?: number }): void {
+    for (const window of [this.#quarter, this.#day]) {
+      window.overall += spent.overall ?? 0;
+      window.read += spent.read ?? 0;
+    }
+  }
+
+  #turnTo(nowMs: EpochMs): void {
+    this.#otherClient?.catchUp(nowMs, this.#limits.read, (atMs) => {
+      this.#openWindows(atMs);
+      this.#add(ONE_READ);
+    });
+    this.#openWindows(nowMs);
+  }
+
+  #openWindows(nowMs: EpochMs): void {
     const quarter = Math.floor(nowMs / QUARTER_MS);
     if (quarter !== this.#quarter.number) this.#quarter = { number: quarter, overall: 0, read: 0 };
     const day = Math.floor(nowMs / DAY_MS);
     if (day !== this.#day.number) this.#day = { number: day, overall: 0, read: 0 };
   }
 }
+
+const ONE_UPLOAD = { overall: 1 };
+const ONE_READ = { overall: 1, read: 1 };

@@ -5,11 +5,13 @@ import type { ClubSpec } from "./club.ts";
 import type { DeliveryAttempt, DeliveryLevers, ReleaseOrder, SentEvent, StravaEvent } from "./event-delivery.ts";
 import type { FaultRule } from "./faults.ts";
 import type { LedgerEntry } from "./ledger.ts";
+import type { OtherClientHabits } from "./other-client.ts";
 import type { QuotaLimits, QuotaUsage } from "./quota-windows.ts";
 import type { Recording } from "./recording.ts";
 import type { DurationWish } from "./roll-duration.ts";
 import type { Subscription } from "./subscriptions.ts";
 import type { SandboxAthlete, SandboxPerson } from "./token-grants.ts";
+import type { Wording } from "./wording.ts";
 
 /**
  * A faithful fake of Strava, as a syncing daemon meets it: in process through `fetch`, or on a port through
@@ -49,6 +51,8 @@ export type Sandbox = {
   setQuota(limits: { overall?: Partial<QuotaLimits>; read?: Partial<QuotaLimits> }): void;
   /** Another client of the same application makes requests: adds to both windows of the counters given. */
   spendQuota(spent: { overall?: number; read?: number }): void;
+  /** Another client reads at random moments from now on; a share of 0 ends it. Their number and time follow from the seed. */
+  otherClient(habits: OtherClientHabits): void;
   /** Limits and usage as of now: the truth behind the headers. */
   quota(): QuotaUsage;
   /** Every access token of the athlete dies now, before its time; the refresh token lives. */
@@ -88,6 +92,8 @@ export type Sandbox = {
   sendEvent(body: string | Partial<StravaEvent>): Promise<DeliveryAttempt>;
   /** Calls off what is on its way to the application; nothing more is sent to it. Requests are answered all the same. */
   stop(): void;
+  /** Changes how refusals are worded, where more than one way was seen. What is left out stays as it is. */
+  setWording(wording: Partial<Wording>): void;
   /** Whether a refresh that makes a new access token makes a new refresh token too, and kills the old one. */
   setRotation(isOn: boolean): void;
 };
@@ -106,10 +112,18 @@ export type SandboxOptions = {
   readonly rotateRefreshTokens?: boolean;
   /** Whether `before` takes in its own second. Unknown of the real Strava, so no client may depend on it. */
   readonly beforeInclusive?: boolean;
+  /** Whether `before` in the future is a bad request. Unknown of the real Strava, so no client may depend on it. */
+  readonly refuseFutureBefore?: boolean;
+  /** How refusals are worded: "Resource Not Found", and "overall rate limit", unless given. */
+  readonly wording?: Partial<Wording>;
+  /** Where the API is: `/api/v3` unless given, or nothing, for a host that serves nothing else. */
+  readonly apiPath?: string;
   /** What a wrong client is answered: both were seen. 401 unless given. */
   readonly wrongClientStatus?: 400 | 401;
   /** How long an answer takes; Strava acts at once, the answer is late. None unless given. */
   readonly latencyMs?: DurationWish | ((dice: Dice) => number);
+  /** How long a request is on its way before Strava sees it. No time unless given. */
+  readonly travelMs?: DurationWish;
   /** How far Strava's clock is ahead of `clock`: its windows, tokens and `Date` header. */
   readonly skewMs?: number;
   /** Reaches the application: for the check of a subscription, and for events. Without it no subscription comes about. */

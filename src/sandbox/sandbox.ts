@@ -13,7 +13,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
   const members =
     "folder" in options.club ? readRecording(options.club) : generateClub(options.club, { seed: options.seed, nowMs });
   const strava = new Strava(options, members, seededDice(options.seed ^ STRAVA_DICE));
-  const { truth, grants, faults, ledger, quota } = strava;
+  const { truth, grants, faults, ledger, quota, webhooks } = strava;
   const sandbox: Sandbox = {
     fetch: (request) => {
       const control = answerControl(request, sandbox, options.moveClock);
@@ -26,13 +26,14 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     updateActivity: (activityId, patch) => truth.update(activityId, patch),
     deleteActivity: (activityId) => truth.remove(activityId),
     shortenPage: (stravaId, short) => truth.shortenPage(stravaId, { perPage: 200, ...short }),
-    injectFault: (rule) => faults.add(rule),
+    injectFault: (rule) => faults.add(rule, strava.nowMs()),
     clearFaults: () => faults.clear(),
     releaseHangs: () => strava.hangs.release(),
     ledger: () => ledger.entries(),
     clearLedger: () => ledger.clear(),
     setQuota: (limits) => quota.setLimits(limits),
     spendQuota: (spent) => quota.spend(strava.nowMs(), spent),
+    otherClient: (habits) => strava.setOtherClient(habits),
     quota: () => quota.usage(strava.nowMs()),
     expireAccessToken: (stravaId) => grants.expireAccessTokens(stravaId),
     revokeGrant: (stravaId) => grants.revoke(stravaId),
@@ -43,12 +44,13 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     setCapacity: (athletes, refuseAt = "authorization") => strava.capacity.set(athletes, refuseAt),
     clubs: (stravaId) => [...strava.clubs.ids(stravaId)],
     setClubs: (stravaId, clubIds) => strava.clubs.set(grants.person(stravaId).stravaId, clubIds),
-    subscription: () => strava.subscriptions.current(),
-    events: () => strava.events.sent(),
-    setDelivery: (levers) => strava.events.setLevers(levers),
-    releaseEvents: (order = "in_order") => strava.events.release(order),
-    sendEvent: (body) => strava.events.sendNow(body),
-    stop: () => strava.stop(),
+    subscription: () => webhooks.subscriptions.current(),
+    events: () => webhooks.delivery.sent(),
+    setDelivery: (levers) => webhooks.delivery.setLevers(levers),
+    releaseEvents: (order = "in_order") => webhooks.delivery.release(order),
+    sendEvent: (body) => webhooks.delivery.sendNow(body),
+    stop: () => webhooks.stop(),
+    setWording: (wording) => strava.setWording(wording),
     setRotation: (isOn) => grants.setRotation(isOn),
   };
   return sandbox;

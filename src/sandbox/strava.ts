@@ -1,30 +1,26 @@
 import { seededDice } from "../core/dice.ts";
 import { type Clock, type Dice, type EpochMs, epochMs, plusMs, SECOND_MS } from "../core/units.ts";
-import type { SandboxActivity } from "./activity.ts";
 import { ActivityStore } from "./activity-store.ts";
-import { type Answer, jsonAnswer } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import { Hangs, waitOut } from "./answer-delay.ts";
 import { answerApi } from "./api-answers.ts";
 import { AthleteClubs } from "./athlete-clubs.ts";
 import { AuthorizationCodes } from "./authorization-codes.ts";
 import { type Call, readCall } from "./call.ts";
-import { type CallbackLine, checkCallback } from "./callback-check.ts";
 import { Capacity } from "./capacity.ts";
 import type { Member } from "./club.ts";
-import { EventDelivery } from "./event-delivery.ts";
-import { deauthorization, eventsOfChange } from "./event-rules.ts";
-import { connectionReset, faultyAnswer, showsRateHeaders, spoilAnswer } from "./fault-effects.ts";
+import { connectionReset, faultyAnswer, showsRateHeaders, spoilAnswer, spoilHeaders } from "./fault-effects.ts";
 import { type FaultAction, Faults } from "./faults.ts";
 import { Ledger, type LedgerEntry, type RequestKind } from "./ledger.ts";
 import { answerOAuth } from "./oauth-answers.ts";
 import type { Application } from "./oauth-world.ts";
+import { OtherClient, type OtherClientHabits } from "./other-client.ts";
 import { QuotaWindows } from "./quota-windows.ts";
 import { rollDurationMs } from "./roll-duration.ts";
 import type { SandboxOptions } from "./sandbox-contract.ts";
-import { RATE_LIMIT_EXCEEDED } from "./strava-errors.ts";
-import { answerSubscription } from "./subscription-answers.ts";
-import { Subscriptions } from "./subscriptions.ts";
 import { type Access, TokenGrants } from "./token-grants.ts";
+import { Webhooks } from "./webhooks.ts";
+import { tooManyAnswer, WORDING_DEFAULT, type Wording } from "./wording.ts";
 
 /** The machine behind a sandbox: one application's quota, its athletes' grants and activities, and what goes wrong. */
 export class Strava {
@@ -33,28 +29,29 @@ export class Strava {
   readonly codes: AuthorizationCodes;
   readonly capacity = new Capacity();
   readonly clubs = new AthleteClubs();
-  readonly faults = new Faults();
+  readonly faults: Faults;
   readonly ledger = new Ledger();
   readonly quota = new QuotaWindows();
   readonly hangs = new Hangs();
-  readonly subscriptions = new Subscriptions();
-  readonly events: EventDelivery;
+  readonly webhooks: Webhooks;
   readonly #options: SandboxOptions;
   readonly #application: Application;
   readonly #clock: Clock;
   readonly #dice: Dice;
-  readonly #line: CallbackLine;
-  readonly #end = new AbortController();
+  #wording: Wording;
   #date = { second: Number.NaN, text: "" };
 
   constructor(options: SandboxOptions, members: readonly Member[], dice: Dice) {
     this.#options = options;
     this.#clock = options.clock;
     this.#dice = dice;
-    this.truth = new ActivityStore(members, dice, (before, after) => this.#tell(before, after));
+    this.webhooks = new Webhooks(options, () => this.nowMs());
+    this.truth = new ActivityStore(members, dice, (before, after) =>
+      this.webhooks.tellChange(before, after, (stravaId) => this.grants.liveScopes(stravaId)),
+    );
     this.grants = new TokenGrants(dice, {
       rotate: options.rotateRefreshTokens ?? false,
-      onRevoked: (stravaId) => this.events.send(deauthorization(stravaId)),
+      onRevoked: (stravaId) => this.webhooks.tellRevoked(stravaId),
     });
     this.codes = new AuthorizationCodes(dice);
     for (const member of members) {
@@ -62,19 +59,14 @@ export class Strava {
       if (member.isConnected) this.grants.connect(member.stravaId, member.scope, this.nowMs());
       this.clubs.set(member.stravaId, member.clubs);
     }
+    this.#wording = { ...WORDING_DEFAULT, ...options.wording };
     this.#application = {
       clientId: options.clientId ?? "12345",
       clientSecret: options.clientSecret ?? "sandbox-secret",
       wrongClientStatus: options.wrongClientStatus ?? 401,
       callbackDomain: options.callbackDomain,
     };
-    this.#line = {
-      clock: options.clock,
-      dice: seededDice(options.seed ^ EVENT_DICE),
-      deliver: options.deliver ?? refuseDelivery,
-      callOff: this.#end.signal,
-    };
-    this.events = new EventDelivery(this.#line, this.subscriptions, () => this.nowMs());
+    this.faults = new Faults(seededDice(options.seed ^ FAULT_DICE));
     if (options.quota !== undefined) this.quota.setLimits(options.quota);
   }
 
@@ -90,13 +82,16 @@ export class Strava {
    */
   async answer(request: Request): Promise<Response> {
     request.signal.throwIfAborted();
-    const call = await readCall(request);
+    if (this.#options.travelMs !== undefined) {
+      await waitOut(this.#clock, rollDurationMs(this.#dice, this.#options.travelMs), request.signal);
+    }
+    const call = await readCall(request, this.#options.apiPath ?? "/api/v3");
     const entry = this.#enter(call);
-    const fault = this.faults.take(entry);
+    const fault = this.faults.take(entry, entry.atMs);
     if (fault !== undefined) entry.faultId = fault.id;
     const action = fault?.action;
 
-    if (action?.type === "reset") throw connectionReset();
+    if (action?.type === "reset") throw connectionReset(action.code);
     if (action?.type === "hang") await this.hangs.wait(request.signal);
     const headers: Record<string, string> = {};
     const given =
@@ -112,13 +107,21 @@ export class Strava {
     if (answer.headers !== undefined) Object.assign(headers, answer.headers);
     headers["Content-Type"] ??= answer.contentType;
     headers.Date ??= this.#dateText();
+    spoilHeaders(headers, action);
     // A 204 must have no body, not even an empty one.
     return new Response(answer.status === 204 ? null : answer.text, { status: answer.status, headers });
   }
 
-  /** Calls off what is on its way to the application; nothing more is sent to it. */
-  stop(): void {
-    this.#end.abort();
+  setWording(wording: Partial<Wording>): void {
+    this.#wording = { ...this.#wording, ...wording };
+  }
+
+  setOtherClient(habits: OtherClientHabits): void {
+    const nowMs = this.nowMs();
+    // What the one before it did until now stays spent.
+    this.quota.usage(nowMs);
+    const seed = this.#options.seed ^ OTHER_CLIENT_DICE;
+    this.quota.setOtherClient(new OtherClient(habits, { seed, nowMs }));
   }
 
   #enter(call: Call): LedgerEntry {
@@ -148,21 +151,15 @@ export class Strava {
     const isRead = call.kind !== "upload";
     const hasRoom = !entry.isCounted || this.quota.count(nowMs, { isRead });
     if (entry.isCounted && showsRateHeaders(action)) this.quota.writeHeaders(headers, nowMs, { isRead });
-    const answer = faultyAnswer(action, headers) ?? (hasRoom ? this.#reply(call, access, nowMs) : TOO_MANY);
+    const answer =
+      faultyAnswer(action, headers) ?? (hasRoom ? this.#reply(call, access, nowMs) : tooManyAnswer(this.#wording));
     entry.status = answer.status;
     return answer;
   }
 
   /** As `#act` does, but uncounted, and asking the application back. */
   async #subscribe(call: Call, entry: LedgerEntry, action: FaultAction | undefined, headers: Record<string, string>) {
-    const answer =
-      faultyAnswer(action, headers) ??
-      (await answerSubscription(call, {
-        application: this.#application,
-        subscriptions: this.subscriptions,
-        checkCallback: (callback) => checkCallback(callback, this.#line),
-        nowMs: () => this.nowMs(),
-      }));
+    const answer = faultyAnswer(action, headers) ?? (await this.webhooks.answer(call, this.#application));
     entry.status = answer.status;
     return answer;
   }
@@ -178,16 +175,11 @@ export class Strava {
       }
       default: {
         const { truth, grants, clubs } = this;
-        const beforeInclusive = this.#options.beforeInclusive ?? false;
-        return answerApi(call, access, { truth, grants, clubs, beforeInclusive, nowMs });
+        const { beforeInclusive = false, refuseFutureBefore = false } = this.#options;
+        const wording = this.#wording;
+        return answerApi(call, access, { truth, grants, clubs, wording, beforeInclusive, refuseFutureBefore, nowMs });
       }
     }
-  }
-
-  #tell(before: SandboxActivity | undefined, after: SandboxActivity | undefined): void {
-    const owner = (after ?? before)?.athlete.id;
-    if (owner === undefined || this.subscriptions.current() === undefined) return;
-    for (const draft of eventsOfChange(before, after, this.grants.liveScopes(owner))) this.events.send(draft);
   }
 
   #access(call: Call): Access | undefined {
@@ -216,10 +208,6 @@ export class Strava {
 /** What Strava answers without rate headers (R 2018, stravalib, endurain #436): taken for uncounted. */
 const FREE_KINDS: ReadonlySet<RequestKind> = new Set<RequestKind>(["authorize", "token", "revoke"]);
 
-/** Keeps the dice of events apart, so that events change nothing else. */
-const EVENT_DICE = 0x0e7e_a7ed;
-
-const refuseDelivery = (): Promise<never> =>
-  Promise.reject(new TypeError("this sandbox was given no way to call back"));
-
-const TOO_MANY = jsonAnswer(429, RATE_LIMIT_EXCEEDED);
+/** Keep the dice of faults and of another client apart, so that neither changes anything else. */
+const FAULT_DICE = 0x0fa1_1edd;
+const OTHER_CLIENT_DICE = 0x0c1e_471d;

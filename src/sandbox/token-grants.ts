@@ -110,9 +110,9 @@ export class TokenGrants {
     return issued !== undefined && nowMs < issued.expiresAtMs ? issued.grant.access : undefined;
   }
 
-  /** Whose refresh token this is. */
-  ownerOf(refreshToken: string): number | undefined {
-    return this.#refreshTokens.get(refreshToken)?.stravaId;
+  /** Whose token this is, of either kind. */
+  ownerOf(token: string): number | undefined {
+    return (this.#refreshTokens.get(token) ?? this.#accessTokens.get(token)?.grant)?.stravaId;
   }
 
   refresh(refreshToken: string, nowMs: number): RefreshResult {
@@ -127,9 +127,9 @@ export class TokenGrants {
 
   /** Kills the whole grant that an access or refresh token belongs to. @returns whose it was. */
   revokeToken(token: string): number | undefined {
-    const grant = this.#refreshTokens.get(token) ?? this.#accessTokens.get(token)?.grant;
-    if (grant !== undefined) this.revoke(grant.stravaId);
-    return grant?.stravaId;
+    const stravaId = this.ownerOf(token);
+    if (stravaId !== undefined) this.revoke(stravaId);
+    return stravaId;
   }
 
   revoke(stravaId: number): void {

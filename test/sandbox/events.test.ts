@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { CALLBACK, challengeBack, receivedEvents, type Subscriber, subscribed } from "./subscriber.ts";
+import { CALLBACK, challengeBack, receivedEvents, type Subscriber, subscribe, subscribed } from "./subscriber.ts";
 import { CLIENT, NOW, NOW_SECONDS, post, visit } from "./visit.ts";
 
 const MINUTE_MS = 60_000;
@@ -215,6 +215,8 @@ describe("how it is delivered", () => {
     await place.clock.advance(0);
     const path = `push_subscriptions/${place.sandbox.subscription()?.id}?${new URLSearchParams(CLIENT)}`;
     await place.sandbox.fetch(new Request(`https://www.strava.example/api/v3/${path}`, { method: "DELETE" }));
+    place.answer = challengeBack;
+    expect((await subscribe(place)).status).toBe(201);
     await place.clock.advance(60 * MINUTE_MS);
     expect(place.sandbox.events()).toMatchObject([{ outcome: "given_up", attempts: [{ status: 500 }] }]);
   });
@@ -231,6 +233,7 @@ describe("how it is delivered", () => {
     expect(place.clock.nextDueMs()).toBeUndefined();
     place.sandbox.addActivity(place.athlete.stravaId);
     await place.clock.advance(60 * MINUTE_MS);
+    expect(await place.sandbox.sendEvent("{}")).toEqual({ atMs: place.clock.nowMs() });
     expect(place.received).toHaveLength(1);
   });
 });
@@ -239,6 +242,7 @@ describe("what can be done to it", () => {
   test("events are lost, and later ones are not", async () => {
     const place = await subscribed();
     place.sandbox.setDelivery({ drop: 1 });
+    place.sandbox.setDelivery({ delayMs: 0 });
     place.sandbox.addActivity(place.athlete.stravaId);
     place.sandbox.setDelivery({ drop: 0 });
     const { id } = place.sandbox.addActivity(place.athlete.stravaId);
@@ -317,6 +321,17 @@ describe("what can be done to it", () => {
       },
     ]);
     await expect(visit().sandbox.sendEvent("{}")).rejects.toThrow(RangeError);
+  });
+
+  test("they change nothing else that a seed decides", async () => {
+    const alone = visit();
+    const place = await subscribed({
+      club: { athletes: [{ activities: [] }, { activities: [{ name: "Somebody else's" }] }] },
+    });
+    place.sandbox.setDelivery({ double: 0.5, delayMs: { min: 1, max: 9 } });
+    const { stravaId } = place.athlete;
+    const play = ({ sandbox }: typeof alone) => [sandbox.addActivity(stravaId), sandbox.grantAgain(stravaId)];
+    expect(play(place)).toEqual(play(alone));
   });
 
   test("Strava's clock, not the machine's, dates them", async () => {

@@ -291,3 +291,82 @@ describe("ledger and latency", () => {
     expect((await pending).status).toBe(200);
   });
 });
+
+describe("storms", () => {
+  test("a share of the requests is met, the same ones for the same seed", async () => {
+    const play = async (seed: number) => {
+      const place = visit([], { seed, quota: { read: { quarter: 1_000 }, overall: { quarter: 1_000 } } });
+      place.sandbox.injectFault({ match: { share: 0.6 }, times: Infinity, action: { type: "status", status: 503 } });
+      const statuses: number[] = [];
+      for (let time = 0; time < 200; time++) statuses.push((await get(place, "/athlete")).status);
+      return statuses;
+    };
+    const statuses = await play(1);
+    expect(statuses.filter((status) => status === 503).length).toBeWithin(95, 145);
+    expect(await play(1)).toEqual(statuses);
+    expect(await play(2)).not.toEqual(statuses);
+  });
+
+  test("a rule ends by itself after its time", async () => {
+    const place = visit();
+    place.sandbox.injectFault({ forMs: 7_200_000, times: Infinity, action: { type: "status", status: 503 } });
+    place.clock.jumpTo(NOW + 7_199_999);
+    expect((await get(place, "/athlete")).status).toBe(503);
+    place.clock.jumpTo(NOW + 7_200_000);
+    expect((await get(place, "/athlete")).status).toBe(200);
+  });
+
+  test("a share and a time are told by control too", async () => {
+    const place = visit();
+    const rule = { match: { share: 0 }, for_ms: 10, times: "always", action: { type: "reset" } };
+    const control = (body: unknown) =>
+      place.sandbox.fetch(
+        new Request("http://localhost/sandbox/faults", { method: "POST", body: JSON.stringify(body) }),
+      );
+    await control(rule);
+    expect((await get(place, "/athlete")).status).toBe(200);
+    await control({ ...rule, match: {} });
+    expect(await failure(get(place, "/athlete"))).toHaveProperty("code", "ECONNRESET");
+    place.clock.jumpTo(NOW + 10);
+    expect((await get(place, "/athlete")).status).toBe(200);
+  });
+});
+
+describe("headers and connections", () => {
+  test("headers are set and taken away, whatever their case; the rest stays", async () => {
+    const place = meet({
+      type: "change_headers",
+      headers: { date: null, "X-READRATELIMIT-LIMIT": null, "x-ratelimit-usage": "many" },
+    });
+    const { status, headers } = await get(place, "/athlete");
+    expect(status).toBe(200);
+    expect(
+      ["date", "x-readratelimit-limit", "x-ratelimit-usage", "x-readratelimit-usage"].map((name) => headers.get(name)),
+    ).toEqual([null, null, "many", "1,1"]);
+    const asked = { action: { type: "change_headers", headers: { Date: null, Age: 5 } } };
+    await place.sandbox.fetch(
+      new Request("http://localhost/sandbox/faults", { method: "POST", body: JSON.stringify(asked) }),
+    );
+    const changed = (await get(place, "/athlete")).headers;
+    expect([changed.get("date"), changed.get("age")]).toEqual([null, "5"]);
+  });
+
+  test("a name that is not known fails as such", async () => {
+    const place = meet({ type: "reset", code: "ENOTFOUND" });
+    expect(await failure(get(place, "/athlete"))).toHaveProperty("code", "ENOTFOUND");
+    expect(used(place)).toBe(0);
+  });
+
+  test.each([1_600, 30_000])("an answer may take %d ms", async (ms) => {
+    const place = meet({ type: "slow", ms });
+    let isAnswered = false;
+    const pending = get(place, "/athlete").then(() => {
+      isAnswered = true;
+    });
+    await place.clock.advance(ms - 1);
+    expect(isAnswered).toBe(false);
+    await place.clock.advance(1);
+    await pending;
+    expect(isAnswered).toBe(true);
+  });
+});

@@ -144,6 +144,7 @@ describe("revoking", () => {
       const place = visit();
       const revoked = await post(place, "/oauth/revoke", { token: place.athlete[token] }, GOOD);
       expect([revoked.status, await revoked.text()]).toEqual([200, ""]);
+      expect(place.sandbox.ledger()).toMatchObject([{ kind: "revoke", stravaId: place.athlete.stravaId }]);
       expect(await isGood(place, place.athlete.accessToken)).toBe(false);
       await expectDead(await refresh(place));
     },
