@@ -78,9 +78,11 @@ function storePageAndAdvanceCursor(context: SyncContext, run: Run, listed: Page)
   const { sync, athlete, cursor, page } = listed;
   const nowMs = clock.nowMs();
   const own = page.activities.filter((activity) => isOwn(activity, athlete));
+  const foreign = page.activities.filter((activity) => !isOwn(activity, athlete));
   const { racesAdded, newlyListed } = storeActivities(context, sync, own);
-  for (const item of page.malformed) {
-    if (item.stravaActivityId !== undefined) markSeen(db, athlete.id, item.stravaActivityId, nowMs, sync.id);
+  // What cannot be read, or be true, is no word of what has vanished.
+  for (const { stravaActivityId } of [...page.malformed, ...foreign]) {
+    if (stravaActivityId !== undefined) markSeen(db, athlete.id, stravaActivityId, nowMs, sync.id);
   }
   const next = nextCursor(cursor, { itemCount: page.rawCount, oldestStartSeconds: oldestStart(page.activities) });
   const isListComplete = next === "end" || reachesBack(sync, page);
@@ -88,7 +90,7 @@ function storePageAndAdvanceCursor(context: SyncContext, run: Run, listed: Page)
   const tally = { requests, activitiesFetched: page.rawCount, racesAdded, racesEnriched: 0, racesFailed: 0 };
   if (!tallyUnderLease(db, run.fence, tally)) throw new LeaseLostInsideCommit();
   storeCursor(db, sync.id, { cursor: next === "end" ? cursor : next, isListComplete, newlyListed, requests, nowMs });
-  warnOfUnread(context, run, page, page.activities.length - own.length);
+  warnOfUnread(context, run, page, foreign.length);
   if (isListComplete) finishList(context, sync.id);
   return finishRun(context, run, { how: "done" });
 }

@@ -126,6 +126,14 @@ for (const [what, status] of [
   });
 }
 
+test("a page that names another athlete as the owner withdraws nothing: what it says of its activities is not believed", async () => {
+  const engine = engineWith(dailyRuns(230, [0, 5, 210]));
+  await syncToEnd(engine);
+  engine.sandbox.injectFault({ match: { kind: "list", nth: 2 }, action: { type: "wrong_athlete" } });
+  expect(await syncToEnd(engine, { mode: "full" })).toMatchObject({ status: "completed" });
+  expect(shown(engine)).toBe(3);
+});
+
 test("a race that began after the sync did is not in its list, and is not withdrawn for that", async () => {
   const engine = engineWith(dailyRuns(450, [0, 300]), { sandbox: { latencyMs: 1_000 } });
   await syncToEnd(engine);
