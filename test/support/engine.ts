@@ -44,6 +44,8 @@ export type TestEngine = {
   athlete(n?: number): AthleteId;
   /** Kills the process as far as memory goes: a new one on the same database, not yet started. */
   rebooted(): TestEngine;
+  /** A second process that lives at the same time, by a connection of its own to the same database. */
+  beside(connection: Db): TestEngine;
 };
 
 export type TestEngineOptions = {
@@ -177,6 +179,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
       next.processor.wake();
       return next;
     },
+    beside: (connection) => boot(options, { clock, sandbox, db: connection, boots: boots + 1 }),
   };
 }
 

@@ -35,22 +35,32 @@ export class FakeClock implements Clock {
     );
   }
 
+  /** Fires only the timer that is due next, however many are due with it: the smallest step that time can take. */
+  async fireNext(): Promise<void> {
+    await settle();
+    this.#fireFirst(Number.POSITIVE_INFINITY);
+    await settle();
+  }
+
   /** Moves on by `durationMs`, firing each timer at its moment and letting promises settle in between. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     await settle();
-    for (;;) {
-      const due = this.#timers
-        .filter((timer) => timer.dueMs <= endMs)
-        .sort((a, b) => a.dueMs - b.dueMs || a.sequence - b.sequence)[0];
-      if (due === undefined) break;
-      this.#timers = this.#timers.filter((timer) => timer !== due);
-      this.#nowMs = Math.max(this.#nowMs, due.dueMs);
-      due.work();
-      await settle();
-    }
+    while (this.#fireFirst(endMs)) await settle();
     this.#nowMs = Math.max(this.#nowMs, endMs);
     await settle();
+  }
+
+  /** False when no timer is due until then. */
+  #fireFirst(endMs: number): boolean {
+    const due = this.#timers
+      .filter((timer) => timer.dueMs <= endMs)
+      .sort((a, b) => a.dueMs - b.dueMs || a.sequence - b.sequence)[0];
+    if (due === undefined) return false;
+    this.#timers = this.#timers.filter((timer) => timer !== due);
+    this.#nowMs = Math.max(this.#nowMs, due.dueMs);
+    due.work();
+    return true;
   }
 }
 
