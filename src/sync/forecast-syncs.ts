@@ -42,11 +42,14 @@ export function forecastSyncs(
   };
 }
 
-/** Reads that Strava counted today and that are not in our ledger: other clients of the same application made them. */
+/**
+ * Reads that Strava counted today and that are not in our ledger: other clients of the same application made them. What
+ * nobody answered counts as ours: mostly Strava had it, and only the answer was lost.
+ */
 export function spentByOthersToday({ db, governor }: Pick<SyncContext, "db" | "governor">): number {
   const { quota, stravaMs } = governor.view();
   const ours = readLedger(db, windowStartMs("day", stravaMs))
-    .filter((line) => METERED_PHASES.includes(line.phase) && line.status !== 0)
+    .filter((line) => METERED_PHASES.includes(line.phase))
     .reduce((sum, line) => sum + line.requests, 0);
   return Math.max(0, quota.read.day.used - ours);
 }
