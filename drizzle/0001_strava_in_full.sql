@@ -46,5 +46,6 @@ ALTER TABLE `athletes` ADD `needs_reconnect_since_ms` integer;--> statement-brea
 ALTER TABLE `athletes` ADD `last_list_length` integer;--> statement-breakpoint
 UPDATE `athletes` SET `needs_reconnect_since_ms` = CAST(unixepoch('subsec') * 1000 AS INTEGER) WHERE `status` = 'needs_reconnect';--> statement-breakpoint
 CREATE INDEX `athletes_needing_reconnect` ON `athletes` (`needs_reconnect_since_ms`) WHERE needs_reconnect_since_ms IS NOT NULL;--> statement-breakpoint
+ALTER TABLE `races` ADD `not_found_in_sync_id` integer;--> statement-breakpoint
 ALTER TABLE `races` ADD `wiped_at_ms` integer;--> statement-breakpoint
 CREATE INDEX `races_withdrawn` ON `races` (`withdrawn_at_ms`) WHERE withdrawn_at_ms IS NOT NULL;

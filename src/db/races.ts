@@ -37,7 +37,9 @@ const listRaceStatement = statement<
      elapsed_s = excluded.elapsed_s, elevation_gain_m = excluded.elevation_gain_m, start_at_ms = excluded.start_at_ms,
      start_local = excluded.start_local, timezone = excluded.timezone, utc_offset_s = excluded.utc_offset_s,
      visibility = excluded.visibility, summary_polyline = excluded.summary_polyline, last_seen_at_ms = excluded.last_seen_at_ms,
-     seen_in_sync_id = excluded.seen_in_sync_id, withdrawn_at_ms = NULL, withdrawn_reason = NULL,
+     seen_in_sync_id = excluded.seen_in_sync_id,
+     withdrawn_at_ms = CASE WHEN not_found_in_sync_id IS NULL THEN NULL ELSE withdrawn_at_ms END,
+     withdrawn_reason = CASE WHEN not_found_in_sync_id IS NULL THEN NULL ELSE withdrawn_reason END,
      enrichment = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment NOT IN ('pending', 'enriched', 'failed') THEN 'pending' ELSE enrichment END,
      enrichment_error = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment NOT IN ('pending', 'enriched', 'failed') THEN NULL
        WHEN enrichment = 'failed' THEN ifnull(enrichment_error, 'no reason was recorded') ELSE enrichment_error END,
@@ -48,7 +50,8 @@ const listRaceStatement = statement<
 
 /**
  * Stores a race as the list shows it. A new one, or one whose listed fields changed, needs enrichment; one that was
- * unavailable is visible again, and one that was withdrawn is back. What an admin edited or hid stays (I9).
+ * unavailable is asked for again, and one that was withdrawn is back, but for one whose detail was answered 404 last:
+ * only a detail brings that back. What an admin edited or hid stays (I9).
  * @param race.fingerprint of the listed fields, from `listFingerprint`.
  * @returns whether it was not known before.
  */
@@ -179,13 +182,15 @@ const enrichStatement = statement<
 >(
   `UPDATE races SET name = ?3, sport_type = ?4, distance_m = ?5, moving_s = ?6, elapsed_s = ?7, elevation_gain_m = ?8, start_at_ms = ?9,
      start_local = ?10, timezone = ?11, utc_offset_s = ?12, visibility = ?13, summary_polyline = ?14,
-     polyline = ?15, description = ?16, enrichment = 'enriched', enrichment_error = NULL, enriched_at_ms = ?17, last_seen_at_ms = ?17, settled_in_sync_id = ?18
+     polyline = ?15, description = ?16, enrichment = 'enriched', enrichment_error = NULL, enriched_at_ms = ?17, last_seen_at_ms = ?17, settled_in_sync_id = ?18,
+     not_found_in_sync_id = NULL, withdrawn_at_ms = NULL, withdrawn_reason = NULL
    WHERE id = ?1 AND batch_id = ?2 AND enrichment = 'pending'`,
 );
 
 /**
- * Stores a detail. The race must still be this batch's to enrich: false when it is not, and nothing is written. The
- * fingerprint stays the list's own: should a detail ever spell a field otherwise, every list would ask for it again.
+ * Stores a detail: Strava shows the race, so that it is no longer withdrawn. It must still be this batch's to enrich:
+ * false when it is not, and nothing is written. The fingerprint stays the list's own: should a detail ever spell a field
+ * otherwise, every list would ask for it again.
  */
 export function storeDetail(
   db: Db,
@@ -216,18 +221,19 @@ export function storeDetail(
   );
 }
 
-const settleStatement = statement<unknown, [number, number, string, string | null, number]>(
-  `UPDATE races SET enrichment = ?3, enrichment_error = ?4, attempts = ?5 WHERE id = ?1 AND batch_id = ?2 AND enrichment = 'pending'`,
+const settleStatement = statement<unknown, [number, number, string, string, number]>(
+  `UPDATE races SET enrichment = ?3, enrichment_error = ?4, attempts = ?5, not_found_in_sync_id = iif(?3 = 'failed', NULL, not_found_in_sync_id)
+   WHERE id = ?1 AND batch_id = ?2 AND enrichment = 'pending'`,
 );
 
-/** Stores that no detail came: unavailable, failed with its reason, or still pending with one more attempt. */
+/** Stores that no detail came: failed with its reason, or still pending with one more attempt. */
 export function storeNoDetail(
   db: Db,
   race: {
     id: RaceId;
     batchId: BatchId;
-    enrichment: "pending" | "unavailable" | "failed";
-    error: string | null;
+    enrichment: "pending" | "failed";
+    error: string;
     attempts: number;
   },
 ): boolean {
@@ -280,7 +286,7 @@ export function bindUnserved(
 }
 
 const failExhaustedStatement = statement<unknown, [number, number]>(
-  `UPDATE races SET enrichment = 'failed',
+  `UPDATE races SET enrichment = 'failed', not_found_in_sync_id = NULL,
      enrichment_error = ifnull((SELECT error FROM batches WHERE id = races.batch_id), 'its batch failed for good, even with this race alone')
    WHERE id IN (SELECT r.id ${UNSERVED} AND ${EXHAUSTED_SIZE} = 1)`,
 );

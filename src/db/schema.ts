@@ -297,6 +297,8 @@ export const races = sqliteTable(
     settledInSyncId: integer("settled_in_sync_id").$type<SyncId>(),
     /** The sync whose list showed it last: a complete list withdraws what it no longer shows. */
     seenInSyncId: integer("seen_in_sync_id").$type<SyncId>(),
+    /** The sync in which Strava last answered 404 to its detail; null since a detail came, or failed otherwise. */
+    notFoundInSyncId: integer("not_found_in_sync_id").$type<SyncId>(),
     withdrawnAtMs: integer("withdrawn_at_ms").$type<EpochMs>(),
     withdrawnReason: text("withdrawn_reason"),
     /** When what Strava said of a withdrawn race was wiped; the row is left as a tombstone. */

@@ -3,6 +3,7 @@ import { type AfterFailedTry, afterFailedTry } from "../core/enrichment.ts";
 import { type Fault, isRetryable } from "../core/fault.ts";
 import { isRace } from "../core/race.ts";
 import { readAthlete } from "../db/athletes.ts";
+import { storeNotFound } from "../db/missing-races.ts";
 import { type RaceToEnrich, readRacesOfBatch, storeDetail, storeNoDetail, withdrawIfHeld } from "../db/races.ts";
 import { type Answer, askStrava } from "./ask-strava.ts";
 import type { SyncContext } from "./context.ts";
@@ -158,7 +159,7 @@ function storeSettled(context: SyncContext, run: Run, race: RaceToEnrich, settle
       return;
     }
     case "unavailable":
-      storeNoDetail(db, { ...key, enrichment: "unavailable", error: null, attempts: race.attempts });
+      storeNotFound(db, { ...key, syncId: run.syncId, nowMs });
       return;
     case "retry":
       storeNoDetail(db, { ...key, enrichment: "pending", error: settled.error, attempts: settled.attempts });

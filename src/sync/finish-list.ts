@@ -1,6 +1,7 @@
 import { epochMs, HOUR_MS, SECOND_MS, type SyncId } from "../core/units.ts";
 import { noteListRead, readAthlete } from "../db/athletes.ts";
 import { forgetListed } from "../db/listed-activities.ts";
+import { askAgainForMissing } from "../db/missing-races.ts";
 import { countVanished, type ListedRange, withdrawVanished } from "../db/races.ts";
 import { addWarning, readSync } from "../db/syncs.ts";
 import type { SyncContext } from "./context.ts";
@@ -46,6 +47,7 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
     return;
   }
   const withdrawn = vanished === 0 ? 0 : withdrawVanished(db, range, nowMs);
+  if (sync.listFromSeconds !== null) askAgainForMissing(db, athlete.id, syncId, nowMs);
   // A bounded list that shows none of the races says nothing about a doubt that a whole list has raised.
   const isDoubtSettled = isComplete || seen > 0;
   noteListRead(db, athlete.id, list, isDoubtSettled ? null : athlete.emptiedAtMs);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 const LAST_CASE = 73;
 
 /** Numbers whose tests are still to come: signing in and events, and how fresh what is held has to be. */
-const AWAITED = new Set([27, 28, 29, 30, 31, 32, 33, ...Array.from({ length: 20 }, (_, at) => 45 + at), 72]);
+const AWAITED = new Set([...Array.from({ length: 20 }, (_, at) => 45 + at), 72]);
 
 test("every case of what Strava does is held by a test that names it", () => {
   const held = new Set<number>();

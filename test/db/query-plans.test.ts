@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
-import { type BatchId, epochMs, leaseToken, type SyncId } from "../../src/core/units.ts";
+import { type BatchId, epochMs, leaseToken, raceId, type SyncId } from "../../src/core/units.ts";
 import * as batchStatements from "../../src/db/batches.ts";
 import * as findingStatements from "../../src/db/findings.ts";
+import { askAgainForMissing, storeNotFound } from "../../src/db/missing-races.ts";
 import type { Db } from "../../src/db/open.ts";
 import * as raceStatements from "../../src/db/races.ts";
 import { readDueRevocations } from "../../src/db/revocations.ts";
@@ -93,6 +94,12 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
   ["storeListedRace", [], (s) => raceStatements.storeListedRace(s.db, listed(s))],
   ["withdrawIfHeld", ["races_activity"], (s) => raceStatements.withdrawIfHeld(s.db, s.athleteId, 5, NOW, "no race")],
   ["withdrawVanished", ["races_of_athlete"], (s) => raceStatements.withdrawVanished(s.db, range(s), NOW)],
+  ["askAgainForMissing", ["races_of_athlete"], (s) => askAgainForMissing(s.db, s.athleteId, s.syncId, NOW)],
+  [
+    "storeNotFound",
+    ["PRIMARY KEY"],
+    ({ db, batchId, syncId }) => storeNotFound(db, { id: raceId(1), batchId, syncId, nowMs: NOW }),
+  ],
   ["countVanished", ["races_of_athlete"], (s) => raceStatements.countVanished(s.db, range(s))],
   ["countPending", ["races_pending"], ({ db, athleteId }) => raceStatements.countPending(db, athleteId)],
   ["bindUnserved", ["races_pending"], (s) => raceStatements.bindUnserved(s.db, unserved(s), s.batchId)],

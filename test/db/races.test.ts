@@ -266,14 +266,14 @@ test("a try without a detail is stored only by the batch that holds the race, an
   const s = scene();
   const [own, other] = [batchOf(s), batchOf(s)];
   const id = raceOf(s, { batchId: own });
-  const store = (batchId: BatchId, enrichment: "pending" | "failed" | "unavailable", attempts: number) =>
-    storeNoDetail(s.db, { id, batchId, enrichment, error: enrichment === "unavailable" ? null : "no", attempts });
+  const store = (batchId: BatchId, enrichment: "pending" | "failed", attempts: number) =>
+    storeNoDetail(s.db, { id, batchId, enrichment, error: "no", attempts });
   expect(store(other, "failed", 5)).toBe(false);
   expect(readRace(s.db, id)).toMatchObject({ enrichment: "pending", attempts: 0 });
   expect(store(own, "pending", 1)).toBe(true);
   expect(readRace(s.db, id)).toMatchObject({ enrichment: "pending", attempts: 1, enrichmentError: "no" });
   expect(store(own, "failed", 2)).toBe(true);
-  expect(store(own, "unavailable", 3)).toBe(false);
+  expect(store(own, "pending", 3)).toBe(false);
   expect(readRace(s.db, id)).toMatchObject({ enrichment: "failed", attempts: 2, enrichmentError: "no" });
 });
 
