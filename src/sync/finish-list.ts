@@ -21,11 +21,13 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
   const athlete = sync === undefined ? undefined : readAthlete(db, sync.athleteId);
   if (sync === undefined || athlete === undefined) return;
   const nowMs = clock.nowMs();
+  // The walk began by Strava's clock where that is behind ours: what started in between was not listed.
+  const listedToMs = sync.startedAtMs + Math.min(0, context.governor.view().skewMs);
   const range: ListedRange = {
     athleteId: athlete.id,
     syncId,
     fromMs: epochMs((sync.listFromSeconds ?? 0) * SECOND_MS),
-    toMs: epochMs(Math.floor(sync.startedAtMs / SECOND_MS) * SECOND_MS),
+    toMs: epochMs(Math.floor(listedToMs / SECOND_MS) * SECOND_MS),
   };
   forgetListed(db, syncId);
   // Also of an incremental sync, where nothing was listed before and it had no bound to stop at.
