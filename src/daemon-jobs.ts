@@ -1,12 +1,14 @@
 import type { Config } from "./config.ts";
+import { isCompleteListDue } from "./core/freshness.ts";
 import type { SyncMode } from "./core/sync.ts";
-import { MINUTE_MS } from "./core/units.ts";
+import { DAY_MS, type EpochMs, MINUTE_MS } from "./core/units.ts";
 import { retryWhenBusy } from "./db/busy.ts";
 import { readSchedule } from "./db/schedule.ts";
 import type { Seal } from "./db/seal.ts";
 import type { Monitor } from "./health/monitor.ts";
-import type { Job } from "./scheduler/scheduler.ts";
+import { type Job, periodOf } from "./scheduler/scheduler.ts";
 import type { SyncContext } from "./sync/context.ts";
+import { keepTerms } from "./sync/keep-terms.ts";
 import type { Processor } from "./sync/processor.ts";
 import { pruneHistory } from "./sync/prune-history.ts";
 import { revokeGrants } from "./sync/revoke-grants.ts";
@@ -20,6 +22,8 @@ export const REVOKE_JOB = "revoke-grants";
 const REVOKE_PATTERN = "* * * * *";
 /** How long a scheduled start waits for a foreign writer: its next turn may be a week away. */
 const LOCK_LIMIT_MS = 10 * MINUTE_MS;
+/** Each hour: what must be gone after two days, or thirty, is gone an hour before. */
+const TERMS_PATTERN = "41 * * * *";
 /** At night, and not on the hour, when the schedules of syncs begin. */
 const PRUNE_PATTERN = "17 3 * * *";
 
@@ -40,9 +44,18 @@ export function createJobs(parts: {
     lastRunAtMs: readSchedule(context.db, name)?.lastRunAtMs ?? null,
   });
   // Tried again while a foreign writer holds the lock: whose sync has started by then is skipped, and nobody is forgotten.
-  const startAll = async (mode: SyncMode): Promise<void> => {
+  const startAll = async (mode: Parameters<typeof syncAll>[1]["mode"]): Promise<void> => {
     const start = () => void syncAll(context, { mode, syncClass: "schedule" }, processor);
     await retryWhenBusy(start, { clock: context.clock, limitMs: LOCK_LIMIT_MS });
+  };
+  // Where races would be older than Strava's terms allow at the next turn, the whole list is read instead.
+  const modeOfTurn = ({ lastCompleteListAtMs }: { lastCompleteListAtMs: EpochMs | null }): SyncMode => {
+    const nowMs = context.clock.nowMs();
+    const periodMs = periodOf(config.incrementalSyncCron ?? "", config.timezone, nowMs);
+    // Without a pattern the job runs when a person says so: as on a day's turn.
+    return isCompleteListDue(lastCompleteListAtMs, nowMs, Number.isFinite(periodMs) ? periodMs : DAY_MS)
+      ? "full"
+      : "incremental";
   };
   return [
     job("batch-processor", config.processorCron, "skip", () => processor.tick()),
@@ -51,8 +64,11 @@ export function createJobs(parts: {
     }),
     // A club whose box was off at two in the night still gets its weekly list.
     job("full-sync", config.fullSyncCron, "once", () => startAll("full")),
-    job("incremental-sync", config.incrementalSyncCron, "once", () => startAll("incremental")),
+    job("incremental-sync", config.incrementalSyncCron, "once", () => startAll(modeOfTurn)),
     job(REVOKE_JOB, REVOKE_PATTERN, "skip", () => revokeGrants(context, seal)),
+    job("keep-terms", TERMS_PATTERN, "once", async () => {
+      await keepTerms(context, processor);
+    }),
     job("prune-history", PRUNE_PATTERN, "once", async () => {
       await pruneHistory(context, config.retentionMs);
     }),

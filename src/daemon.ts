@@ -183,6 +183,10 @@ function assemble(
     owner: rollHex(dice, 16),
   });
   const processor = createProcessor(context);
+  if (readSetting(parts.db, "paused") === "yes") {
+    processor.setClaiming(false);
+    parts.log.warn("daemon.paused", "A person has paused the daemon: nothing is claimed until somebody resumes it.");
+  }
   const monitor = createMonitor(context, processor, {
     ...config,
     periodMs: periodOf(config.healthCron, config.timezone, clock.nowMs()),

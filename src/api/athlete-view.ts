@@ -1,4 +1,6 @@
 import { t } from "elysia";
+import { erasureDueMs, FRESH_FOR_MS, isStale } from "../core/freshness.ts";
+import { type EpochMs, plusMs } from "../core/units.ts";
 import type { AthleteRow } from "../db/schema.ts";
 import { OrNull, Time, Word } from "./operation.ts";
 
@@ -20,11 +22,22 @@ export const AthleteJson = t.Object({
   created_at: Time("When we came to know them."),
   last_synced_at: OrNull(Time("When a sync of theirs completed last.")),
   last_complete_list_at: OrNull(Time("When Strava last showed us their whole list.")),
+  freshness: t.Object(
+    {
+      stale: t.Boolean({
+        description: "There was no complete list for 7 days: older races may not be shown to others.",
+      }),
+      stale_at: OrNull(Time("When that will be, or has been; null before the first complete list.")),
+      erasure_due_at: OrNull(Time("When they are erased, since their access is gone, unless they connect again.")),
+    },
+    { description: "What Strava's terms ask for." },
+  ),
 });
 export type AthleteJson = typeof AthleteJson.static;
 
 /** Shows an athlete. */
-export function showAthlete(athlete: AthleteRow): AthleteJson {
+export function showAthlete(athlete: AthleteRow, nowMs: EpochMs): AthleteJson {
+  const { lastCompleteListAtMs, needsReconnectSinceMs } = athlete;
   return {
     id: athlete.id,
     strava_id: athlete.stravaId,
@@ -39,6 +52,11 @@ export function showAthlete(athlete: AthleteRow): AthleteJson {
     hidden: athlete.hidden === 1,
     created_at: athlete.createdAtMs,
     last_synced_at: athlete.lastSyncedAtMs,
-    last_complete_list_at: athlete.lastCompleteListAtMs,
+    last_complete_list_at: lastCompleteListAtMs,
+    freshness: {
+      stale: lastCompleteListAtMs === null || isStale(lastCompleteListAtMs, nowMs),
+      stale_at: lastCompleteListAtMs === null ? null : plusMs(lastCompleteListAtMs, FRESH_FOR_MS),
+      erasure_due_at: needsReconnectSinceMs === null ? null : erasureDueMs(needsReconnectSinceMs),
+    },
   };
 }

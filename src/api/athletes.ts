@@ -1,6 +1,7 @@
 import { Elysia, status, t } from "elysia";
 import { athleteId } from "../core/units.ts";
 import { findAthletes, readAthlete, updateAthlete } from "../db/athletes.ts";
+import type { AthleteRow } from "../db/schema.ts";
 import { forgetAthlete } from "../sync/forget-athlete.ts";
 import { importAthlete } from "../sync/import-athlete.ts";
 import { ATHLETE_STATUSES, AthleteJson, showAthlete } from "./athlete-view.ts";
@@ -18,6 +19,7 @@ const LATEST_SECONDS = 9_999_999_999;
 
 /** Athletes: import, list, change, erase. */
 export function athleteRoutes({ context, processor, scheduler, revokeJob, actorOf }: RouteDeps) {
+  const show = (row: AthleteRow) => showAthlete(row, context.clock.nowMs());
   return new Elysia({ prefix: "/api/admin/athletes" })
     .post(
       "",
@@ -31,7 +33,7 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
           expiresAtSeconds: body.expires_at,
           scope: body.scope ?? "",
         });
-        return isNew ? status(201, showAthlete(row)) : status(200, showAthlete(row));
+        return isNew ? status(201, show(row)) : status(200, show(row));
       },
       {
         body: t.Object({
@@ -68,7 +70,7 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
         const page = readPage(query);
         if (page === undefined) return refuseCursor();
         const rows = findAthletes(context.db, { status: query.status, q: query.q }, page.after?.[0] ?? 0, page.limit);
-        return pageOf(rows, page.limit, { item: showAthlete, position: (row) => [row.id] });
+        return pageOf(rows, page.limit, { item: show, position: (row) => [row.id] });
       },
       {
         query: t.Object({
@@ -90,7 +92,7 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
       ({ params }) => {
         const id = parseId(params.id);
         const row = id === undefined ? undefined : readAthlete(context.db, athleteId(id));
-        return row === undefined ? unknownThing("athlete") : showAthlete(row);
+        return row === undefined ? unknownThing("athlete") : show(row);
       },
       {
         params: AthleteId,
@@ -116,7 +118,7 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
         const row = context.commits.now(
           () => updateAthlete(context.db, athleteId(id), { ...publish, ...hidden }) ?? null,
         );
-        return row === null ? unknownThing("athlete") : showAthlete(row);
+        return row === null ? unknownThing("athlete") : show(row);
       },
       {
         params: AthleteId,

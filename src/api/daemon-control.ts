@@ -1,4 +1,5 @@
 import { Elysia, t } from "elysia";
+import { storeSetting } from "../db/settings.ts";
 import type { RouteDeps } from "./deps.ts";
 import { operation } from "./operation.ts";
 
@@ -15,6 +16,8 @@ export function daemonControlRoutes({ processor, context }: RouteDeps) {
     const isChanged = before.isClaiming !== isClaiming;
     if (isClaiming) context.governor.tryAgain();
     if (isChanged) {
+      // Held by a person, it stays held over a restart.
+      context.commits.now(() => storeSetting(context.db, "paused", isClaiming ? "no" : "yes"));
       processor.setClaiming(isClaiming);
       const event = isClaiming ? "daemon.resumed" : "daemon.paused";
       context.log.info(event, isClaiming ? "Batches are claimed again." : "Nothing is claimed until somebody resumes.");

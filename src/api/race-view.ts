@@ -1,5 +1,10 @@
 import { t } from "elysia";
-import type { RaceRow } from "../db/schema.ts";
+import { isStale } from "../core/freshness.ts";
+import { isPublishable, type PublicationFacts } from "../core/publication.ts";
+import type { AthleteId, EpochMs } from "../core/units.ts";
+import { readAthlete } from "../db/athletes.ts";
+import type { AthleteRow, RaceRow } from "../db/schema.ts";
+import type { SyncContext } from "../sync/context.ts";
 import { OrNull, Time, Word } from "./operation.ts";
 
 export const ENRICHMENTS = ["pending", "enriched", "unavailable", "failed"] as const;
@@ -26,14 +31,31 @@ export const RaceJson = t.Object({
   enrichment_error: OrNull(t.String()),
   enriched_at: OrNull(Time("When its detail was stored.")),
   hidden: t.Boolean(),
+  last_seen_at: Time("When Strava last showed it to us."),
+  stale: t.Boolean({ description: "Not seen at Strava for 7 days: its terms let nobody else see it until it is." }),
+  publishable: t.Boolean({
+    description:
+      "May be shown to others: the athlete consented, everyone may see it on Strava, it is neither hidden, withdrawn nor stale.",
+  }),
   edited: t.Array(Word(["name", "distance", "moving_time"]), { description: "What an admin wrote." }),
   withdrawn_at: OrNull(Time("Since when Strava no longer shows it.")),
   withdrawn_reason: OrNull(t.String()),
 });
 export type RaceJson = typeof RaceJson.static;
 
-/** Shows a race. */
-export function showRace(race: RaceRow): RaceJson {
+export type RaceViewer = (race: RaceRow) => RaceJson;
+
+/** Shows the races of one answer: each athlete's consent is looked up once. */
+export function createRaceViewer({ db, clock }: Pick<SyncContext, "db" | "clock">): RaceViewer {
+  const athletes = new Map<AthleteId, AthleteRow | undefined>();
+  const nowMs = clock.nowMs();
+  return (race) => {
+    if (!athletes.has(race.athleteId)) athletes.set(race.athleteId, readAthlete(db, race.athleteId));
+    return showRace(race, athletes.get(race.athleteId), nowMs);
+  };
+}
+
+function showRace(race: RaceRow, athlete: AthleteRow | undefined, nowMs: EpochMs): RaceJson {
   return {
     id: race.id,
     athlete_id: race.athleteId,
@@ -55,9 +77,23 @@ export function showRace(race: RaceRow): RaceJson {
     enrichment_error: race.enrichmentError,
     enriched_at: race.enrichedAtMs,
     hidden: race.hidden === 1,
+    last_seen_at: race.lastSeenAtMs,
+    stale: isStale(race.lastSeenAtMs, nowMs),
+    publishable: isPublishable(factsOf(race, athlete), nowMs),
     edited: editedFields(race),
     withdrawn_at: race.withdrawnAtMs,
     withdrawn_reason: race.withdrawnReason,
+  };
+}
+
+function factsOf(race: RaceRow, athlete: AthleteRow | undefined): PublicationFacts {
+  return {
+    isConsented: athlete?.publish === 1,
+    isAthleteHidden: athlete?.hidden === 1,
+    isRaceHidden: race.hidden === 1,
+    visibility: race.visibility,
+    withdrawnAtMs: race.withdrawnAtMs,
+    lastSeenAtMs: race.lastSeenAtMs,
   };
 }
 

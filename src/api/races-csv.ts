@@ -1,6 +1,6 @@
-import type { Db } from "../db/open.ts";
 import { type RaceFilter, type RacePosition, readRaces } from "../db/races.ts";
-import { type RaceJson, showRace } from "./race-view.ts";
+import type { SyncContext } from "../sync/context.ts";
+import { createRaceViewer, type RaceJson } from "./race-view.ts";
 
 const COLUMNS = [
   "id",
@@ -19,23 +19,27 @@ const COLUMNS = [
   "enrichment",
   "enrichment_error",
   "hidden",
+  "last_seen_at",
+  "stale",
+  "publishable",
   "withdrawn_at",
 ] as const satisfies readonly (keyof RaceJson)[];
 
 const PAGE = 200;
 
 /** All races that match, as CSV (RFC 4180) with a line of names first. Read a page at a time as it is taken. */
-export function racesAsCsv(db: Db, filter: RaceFilter): ReadableStream<Uint8Array> {
+export function racesAsCsv(context: Pick<SyncContext, "db" | "clock">, filter: RaceFilter): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
+  const show = createRaceViewer(context);
   let after: RacePosition | undefined;
   return new ReadableStream({
     start: (controller) => controller.enqueue(encoder.encode(`${COLUMNS.join(",")}\r\n`)),
     pull(controller) {
-      const rows = readRaces(db, filter, after, PAGE);
+      const rows = readRaces(context.db, filter, after, PAGE);
       const last = rows.at(-1);
       if (last !== undefined) {
         after = { startAtMs: last.startAtMs, id: last.id };
-        controller.enqueue(encoder.encode(rows.map((row) => lineOf(showRace(row))).join("")));
+        controller.enqueue(encoder.encode(rows.map((row) => lineOf(show(row))).join("")));
       }
       if (rows.length < PAGE) controller.close();
     },

@@ -1,11 +1,12 @@
 import { Elysia, t } from "elysia";
-import { athleteId, raceId } from "../core/units.ts";
+import { FRESH_FOR_MS } from "../core/freshness.ts";
+import { athleteId, type EpochMs, raceId } from "../core/units.ts";
 import { editRace, type RaceEdit, type RaceFilter, readRaces } from "../db/races.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
 import { BODY_REFUSALS, LIST_REFUSALS, OrNull, operation, PageOf, Whole, Word } from "./operation.ts";
 import { PAGE_QUERY, pageOf, readPage, refuseCursor } from "./page.ts";
-import { ENRICHMENTS, RaceJson, showRace } from "./race-view.ts";
+import { createRaceViewer, ENRICHMENTS, RaceJson } from "./race-view.ts";
 import { racesAsCsv } from "./races-csv.ts";
 
 /** A day (`2025-11-17`, from 00:00 UTC) or milliseconds since the epoch. */
@@ -21,6 +22,9 @@ const FILTER_QUERY = {
   min_distance: Meters("Meters, at least."),
   max_distance: Meters("Meters, at most."),
   q: t.Optional(t.String({ maxLength: 200, description: "In the name, or the activity's id at Strava." })),
+  publishable: t.Optional(
+    Word(["true", "false"], "`true`: only those that may be shown to others. For whoever builds a page of results."),
+  ),
   withdrawn: t.Optional(Word(["true", "false"], "`true`: also those that Strava no longer shows.")),
 };
 const FilterQuery = t.Object(FILTER_QUERY);
@@ -35,8 +39,11 @@ export function raceRoutes({ context }: RouteDeps) {
         if (page === undefined) return refuseCursor();
         const [startAtMs, id] = page.after ?? [];
         const after = startAtMs === undefined || id === undefined ? undefined : { startAtMs, id };
-        const rows = readRaces(context.db, filterOf(query), after, page.limit);
-        return pageOf(rows, page.limit, { item: showRace, position: (row) => [row.startAtMs, row.id] });
+        const rows = readRaces(context.db, filterOf(query, context.clock.nowMs()), after, page.limit);
+        return pageOf(rows, page.limit, {
+          item: createRaceViewer(context),
+          position: (row) => [row.startAtMs, row.id],
+        });
       },
       {
         query: t.Object({ ...PAGE_QUERY, ...FILTER_QUERY }),
@@ -53,7 +60,7 @@ export function raceRoutes({ context }: RouteDeps) {
     .get(
       "/races.csv",
       ({ query }) =>
-        new Response(racesAsCsv(context.db, filterOf(query)), {
+        new Response(racesAsCsv(context, filterOf(query, context.clock.nowMs())), {
           headers: {
             "content-type": "text/csv; charset=utf-8; header=present",
             "content-disposition": 'attachment; filename="races.csv"',
@@ -83,7 +90,7 @@ export function raceRoutes({ context }: RouteDeps) {
           ...(body.hidden === undefined ? {} : { hidden: body.hidden }),
         };
         const row = context.commits.now(() => editRace(context.db, raceId(id), edit) ?? null);
-        return row === null ? unknownThing("race") : showRace(row);
+        return row === null ? unknownThing("race") : createRaceViewer(context)(row);
       },
       {
         params: t.Object({ id: t.String({ description: "`id` of the race, not Strava's." }) }),
@@ -107,7 +114,7 @@ export function raceRoutes({ context }: RouteDeps) {
     );
 }
 
-function filterOf(query: typeof FilterQuery.static): RaceFilter {
+function filterOf(query: typeof FilterQuery.static, nowMs: EpochMs): RaceFilter {
   return {
     athleteId: query.athlete_id === undefined ? undefined : athleteId(query.athlete_id),
     enrichment: query.enrichment,
@@ -117,6 +124,7 @@ function filterOf(query: typeof FilterQuery.static): RaceFilter {
     maxDistanceMeters: query.max_distance,
     q: query.q,
     includeWithdrawn: query.withdrawn === "true",
+    publishableSinceMs: query.publishable === "true" ? nowMs - FRESH_FOR_MS : undefined,
   };
 }
 

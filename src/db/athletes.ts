@@ -121,6 +121,28 @@ export function noteSynced(db: Db, id: AthleteId, nowMs: EpochMs): void {
   db.update(athletes).set({ lastSyncedAtMs: nowMs }).where(eq(athletes.id, id)).run();
 }
 
+/** Starts the clock of erasure of athletes who need to reconnect and have none: a hand set their status. */
+export function markReconnectTimes(db: Db, nowMs: EpochMs): void {
+  db.update(athletes)
+    .set({ needsReconnectSinceMs: nowMs })
+    .where(sql`${athletes.status} = 'needs_reconnect' AND ${athletes.needsReconnectSinceMs} IS NULL`)
+    .run();
+}
+
+/** Athletes whose access has been gone since `sinceMs` or longer; at most `limit`. */
+export function readLongLost(db: Db, sinceMs: EpochMs, limit: number): readonly AthleteId[] {
+  return db
+    .select({ id: athletes.id })
+    .from(athletes)
+    .where(
+      sql`${athletes.needsReconnectSinceMs} IS NOT NULL AND ${athletes.needsReconnectSinceMs} <= ${sinceMs} AND ${athletes.status} = 'needs_reconnect'`,
+    )
+    .orderBy(asc(athletes.needsReconnectSinceMs))
+    .limit(limit)
+    .all()
+    .map(({ id }) => id);
+}
+
 /** Erases an athlete: races, syncs, logs and tokens go with the row. False when there was none. */
 export function eraseAthlete(db: Db, id: AthleteId): boolean {
   return db.delete(athletes).where(eq(athletes.id, id)).returning({ id: athletes.id }).all().length > 0;

@@ -37,7 +37,7 @@ const listRaceStatement = statement<
      elapsed_s = excluded.elapsed_s, elevation_gain_m = excluded.elevation_gain_m, start_at_ms = excluded.start_at_ms,
      start_local = excluded.start_local, timezone = excluded.timezone, utc_offset_s = excluded.utc_offset_s,
      visibility = excluded.visibility, summary_polyline = excluded.summary_polyline, last_seen_at_ms = excluded.last_seen_at_ms,
-     seen_in_sync_id = excluded.seen_in_sync_id,
+     seen_in_sync_id = excluded.seen_in_sync_id, wiped_at_ms = NULL,
      withdrawn_at_ms = CASE WHEN not_found_in_sync_id IS NULL THEN NULL ELSE withdrawn_at_ms END,
      withdrawn_reason = CASE WHEN not_found_in_sync_id IS NULL THEN NULL ELSE withdrawn_reason END,
      enrichment = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment NOT IN ('pending', 'enriched', 'failed') THEN 'pending' ELSE enrichment END,
@@ -183,7 +183,7 @@ const enrichStatement = statement<
   `UPDATE races SET name = ?3, sport_type = ?4, distance_m = ?5, moving_s = ?6, elapsed_s = ?7, elevation_gain_m = ?8, start_at_ms = ?9,
      start_local = ?10, timezone = ?11, utc_offset_s = ?12, visibility = ?13, summary_polyline = ?14,
      polyline = ?15, description = ?16, enrichment = 'enriched', enrichment_error = NULL, enriched_at_ms = ?17, last_seen_at_ms = ?17, settled_in_sync_id = ?18,
-     not_found_in_sync_id = NULL, withdrawn_at_ms = NULL, withdrawn_reason = NULL
+     not_found_in_sync_id = NULL, withdrawn_at_ms = NULL, withdrawn_reason = NULL, wiped_at_ms = NULL
    WHERE id = ?1 AND batch_id = ?2 AND enrichment = 'pending'`,
 );
 
@@ -339,6 +339,8 @@ export type RaceFilter = {
   readonly q?: string | undefined;
   /** Those that Strava no longer shows, too. */
   readonly includeWithdrawn: boolean;
+  /** Only those that may be published now: seen at Strava since then, with consent, hidden from nobody. */
+  readonly publishableSinceMs?: number | undefined;
 };
 
 /** A place in the list of races, newest first. */
@@ -361,6 +363,13 @@ export function readRaces(
   if (filter.toMs !== undefined) conditions.push(sql`${races.startAtMs} < ${filter.toMs}`);
   if (filter.minDistanceMeters !== undefined) conditions.push(sql`${distance} >= ${filter.minDistanceMeters}`);
   if (filter.maxDistanceMeters !== undefined) conditions.push(sql`${distance} <= ${filter.maxDistanceMeters}`);
+  if (filter.publishableSinceMs !== undefined) {
+    // The same as `isPublishable` in core/publication.ts; a test holds the two together.
+    conditions.push(
+      sql`${races.visibility} = 'everyone' AND ${races.hidden} = 0 AND ${races.withdrawnAtMs} IS NULL AND ${races.lastSeenAtMs} >= ${filter.publishableSinceMs}
+        AND ${races.athleteId} IN (SELECT id FROM athletes WHERE publish = 1 AND hidden = 0)`,
+    );
+  }
   if (filter.q !== undefined) {
     conditions.push(sql`(${name} LIKE ${containing(filter.q)} ESCAPE '\\' OR ${races.stravaActivityId} = ${filter.q})`);
   }

@@ -7,6 +7,8 @@ export type SettingName =
   | "key_check"
   // When readiness last wrote, to see whether anything can be written.
   | "probed_at_ms"
+  // Whether a person holds the whole daemon: "yes" or "no".
+  | "paused"
   // What the governor knows beside the quota's windows.
   | "governor";
 

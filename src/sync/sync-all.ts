@@ -1,6 +1,7 @@
 import type { SyncClass, SyncMode } from "../core/sync.ts";
 import type { AthleteId, SyncId } from "../core/units.ts";
 import { readAthletes } from "../db/athletes.ts";
+import type { AthleteRow } from "../db/schema.ts";
 import type { SyncContext } from "./context.ts";
 import { type RunsBatches, startSync } from "./start-sync.ts";
 
@@ -15,15 +16,17 @@ const PAGE = 100;
 /** Starts one sync for each connected athlete, each in a transaction of its own; says who was left out, and why. */
 export function syncAll(
   context: SyncContext,
-  request: { syncClass: SyncClass; mode?: SyncMode | undefined },
+  request: { syncClass: SyncClass; mode?: SyncMode | ((athlete: AthleteRow) => SyncMode) | undefined },
   processor: RunsBatches,
 ): StartedAll {
+  const { syncClass, mode } = request;
   const started: { athleteId: AthleteId; syncId: SyncId }[] = [];
   const skipped: { athleteId: AthleteId; reason: SkipReason }[] = [];
   for (let afterId = 0; ; ) {
     const page = readAthletes(context.db, afterId, PAGE);
     for (const athlete of page) {
-      const outcome = startOne(context, { ...request, athleteId: athlete.id }, processor);
+      const ofAthlete = typeof mode === "function" ? mode(athlete) : mode;
+      const outcome = startOne(context, { syncClass, mode: ofAthlete, athleteId: athlete.id }, processor);
       if (typeof outcome === "number") started.push({ athleteId: athlete.id, syncId: outcome });
       else if (outcome !== "gone") {
         const reason = athlete.status === "disconnected" ? "disconnected" : outcome;

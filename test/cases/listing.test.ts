@@ -5,8 +5,8 @@ import { join } from "node:path";
 /** What Strava does, by number: `case 17: …` is the title of each test that holds one, several where it says several things. */
 const LAST_CASE = 73;
 
-/** Numbers whose tests are still to come: signing in and events, and how fresh what is held has to be. */
-const AWAITED = new Set([...Array.from({ length: 20 }, (_, at) => 45 + at), 72]);
+/** Numbers whose tests are still to come: signing in and events. */
+const AWAITED = new Set(Array.from({ length: 20 }, (_, at) => 45 + at));
 
 test("every case of what Strava does is held by a test that names it", () => {
   const held = new Set<number>();

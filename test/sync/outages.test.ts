@@ -103,9 +103,9 @@ describe("whose failure is it", () => {
     const engine = engineWith(dailyRuns(6, [0, 1, 2]));
     failFor(engine, { kind: "detail" });
     const syncId = engine.start();
-    await tickMinutes(engine, 12 * 60);
+    await engine.clock.advance(12 * HOUR_MS);
     expect(syncOf(engine, syncId)).toMatchObject({ status: "in_progress" });
-    await tickMinutes(engine, 24 * 60);
+    await engine.clock.advance(24 * HOUR_MS);
     expect(syncOf(engine, syncId)).toMatchObject({ status: "completed", racesFailed: 3 });
   });
 
