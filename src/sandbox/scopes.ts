@@ -5,7 +5,7 @@ export const SCOPES = {
   "profile:read_all": "See all of your profile, hidden parts too",
   "profile:write": "Change your weight, your zones and your starred segments",
   "activity:read": "See your activities that everybody or your followers can see",
-  "activity:read_all": "See all of your activities, those that only you can see and hidden places too",
+  "activity:read_all": "See all of your activities, private ones and hidden places too",
   "activity:write": "Add activities, and change what it may see",
 } as const;
 
