@@ -80,6 +80,8 @@ export function verdictOf(fault: Fault, item: string): Verdict {
     case "not_found":
     case "forbidden":
     case "wrong_athlete":
+    case "code_refused":
+    case "capacity_reached":
     case "bad_request":
       return { says: "alive" };
     default:

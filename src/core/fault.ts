@@ -41,6 +41,10 @@ export type FaultKind =
   | { readonly scope: "item"; readonly kind: "garbage" }
   // The activity belongs to another athlete than the one whose token asked.
   | { readonly scope: "item"; readonly kind: "wrong_athlete" }
+  // 400 or 401 for a code: used already, too old, or never given out. Whoever brought it begins anew.
+  | { readonly scope: "item"; readonly kind: "code_refused" }
+  // 403 for a code that names the Application: no more athletes fit. Those who are connected notice nothing.
+  | { readonly scope: "item"; readonly kind: "capacity_reached" }
   // Any other 4xx: the request itself is refused, and would be again.
   | { readonly scope: "item"; readonly kind: "bad_request" }
   // The caller's signal called the request off, before or while it ran.
@@ -65,6 +69,8 @@ export function isRetryable(fault: FaultKind): boolean {
     case "not_found":
     case "forbidden":
     case "wrong_athlete":
+    case "code_refused":
+    case "capacity_reached":
     case "bad_request":
       return false;
     default:

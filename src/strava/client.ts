@@ -2,15 +2,18 @@ import type { DetailedActivity } from "../core/activity.ts";
 import type { Clock, EpochSeconds, Fetch } from "../core/units.ts";
 import { SECOND_MS } from "../core/units.ts";
 import { ask, type Line } from "./exchange.ts";
-import type { ActivityPage, Reply, TokenGrant } from "./reply.ts";
-import { type Parsed, parseActivity, parseActivityPage, parseTokenGrant } from "./wire.ts";
+import { createOAuthCalls } from "./oauth.ts";
+import { type Parsed, parseJson } from "./raw-json.ts";
+import type { ActivityPage, ClubPage, Reply } from "./reply.ts";
+import { parseActivity, parseActivityPage } from "./wire.ts";
+import { parseClubPage } from "./wire-oauth.ts";
 
 export type StravaClientOptions = {
   readonly fetch: Fetch;
   readonly clock: Clock;
   /** Where the API is, `https://www.strava.com/api/v3`: the host changes in 2027, so it is never a constant here. */
   readonly apiUrl: string;
-  /** Where token and revoke are, `https://www.strava.com/oauth`. */
+  /** Where authorize, token and revoke are, `https://www.strava.com/oauth`. */
   readonly oauthUrl: string;
   readonly clientId: string;
   readonly clientSecret: string;
@@ -41,7 +44,6 @@ export type StravaClient = ReturnType<typeof createStravaClient>;
 export function createStravaClient(options: StravaClientOptions) {
   const line: Line = options;
   const apiUrl = normalizeUrl(options.apiUrl);
-  const oauthUrl = normalizeUrl(options.oauthUrl);
 
   return {
     /**
@@ -96,7 +98,7 @@ export function createStravaClient(options: StravaClientOptions) {
           method: "GET",
           url: `${apiUrl}/athlete`,
           headers: bearer(accessToken),
-          maxBytes: MAX_OAUTH_BYTES,
+          maxBytes: MAX_ATHLETE_BYTES,
           read: (text) => {
             const body = parseJson(text);
             return body.ok ? { ok: true, value: "known" } : body;
@@ -107,55 +109,25 @@ export function createStravaClient(options: StravaClientOptions) {
     },
 
     /**
-     * Trades a refresh token for an access token; with more than an hour left, Strava gives the same one again. The
-     * refresh token in the answer may differ, and then the one that was sent is dead at once: store it before use.
-     * @see https://developers.strava.com/docs/authentication/#refreshing-expired-access-tokens
+     * Lists one page of the clubs that the token's athlete is a member of. A short page is not the last one, an empty one is.
+     * @see https://developers.strava.com/docs/reference/#api-Clubs-getLoggedInAthleteClubs
      */
-    refreshToken(refreshToken: string, signal: AbortSignal): Promise<Reply<TokenGrant>> {
+    listClubs(accessToken: string, page: number, signal: AbortSignal): Promise<Reply<ClubPage>> {
       return ask(
         line,
         {
-          asked: "oauth",
-          method: "POST",
-          url: `${oauthUrl}/token`,
-          headers: ACCEPT_JSON,
-          body: new URLSearchParams({
-            client_id: options.clientId,
-            client_secret: options.clientSecret,
-            grant_type: "refresh_token",
-            refresh_token: refreshToken,
-          }),
-          maxBytes: MAX_OAUTH_BYTES,
-          read: (text) => {
-            const body = parseJson(text);
-            return body.ok ? parseTokenGrant(body.value, { refreshToken, nowMs: options.clock.nowMs() }) : body;
-          },
+          asked: "api",
+          method: "GET",
+          url: `${apiUrl}/athlete/clubs?page=${page}&per_page=${CLUBS_A_PAGE}`,
+          headers: bearer(accessToken),
+          maxBytes: MAX_LIST_BYTES,
+          read: readClubPage,
         },
         signal,
       );
     },
 
-    /**
-     * Ends the grant that a token belongs to, by its access or its refresh token; a token that Strava does not know
-     * counts as revoked. Where /oauth/revoke is not there (404, 405), the older /oauth/deauthorize is asked: it takes
-     * access tokens only, and is the one of the two that costs quota. The reply is that of the request asked last.
-     */
-    async revoke(token: string, signal: AbortSignal): Promise<Reply<"revoked">> {
-      const question = { asked: "oauth", method: "POST", maxBytes: MAX_OAUTH_BYTES, read: readRevoked } as const;
-      const credentials = btoa(`${encodeURIComponent(options.clientId)}:${encodeURIComponent(options.clientSecret)}`);
-      const reply = await ask(
-        line,
-        {
-          ...question,
-          url: `${oauthUrl}/revoke`,
-          headers: { ...ACCEPT_JSON, authorization: `Basic ${credentials}` },
-          body: new URLSearchParams({ token }),
-        },
-        signal,
-      );
-      if (reply.status !== 404 && reply.status !== 405) return reply;
-      return ask(line, { ...question, asked: "api", url: `${oauthUrl}/deauthorize`, headers: bearer(token) }, signal);
-    },
+    ...createOAuthCalls(line, { ...options, oauthUrl: normalizeUrl(options.oauthUrl) }),
   };
 }
 
@@ -163,9 +135,10 @@ export function createStravaClient(options: StravaClientOptions) {
 // what would hurt.
 const MAX_LIST_BYTES = 20_000_000;
 const MAX_DETAIL_BYTES = 5_000_000;
-const MAX_OAUTH_BYTES = 1_000_000;
+const MAX_ATHLETE_BYTES = 1_000_000;
 
-const ACCEPT_JSON = { accept: "application/json" };
+/** As many as Strava gives: most athletes are in a handful of clubs. */
+const CLUBS_A_PAGE = 200;
 
 const bearer = (accessToken: string) => ({ accept: "application/json", authorization: `Bearer ${accessToken}` });
 
@@ -188,6 +161,11 @@ function readActivityPage(text: string): Parsed<ActivityPage> {
   return body.ok ? parseActivityPage(body.value) : body;
 }
 
+function readClubPage(text: string): Parsed<ClubPage> {
+  const body = parseJson(text);
+  return body.ok ? parseClubPage(body.value) : body;
+}
+
 function readActivity(text: string, activityId: number): Parsed<DetailedActivity> {
   const body = parseJson(text);
   const parsed = body.ok ? parseActivity(body.value) : body;
@@ -195,16 +173,4 @@ function readActivity(text: string, activityId: number): Parsed<DetailedActivity
     return { ok: false, reason: "it is another activity than the one asked for" };
   }
   return parsed;
-}
-
-/** The endpoint's 200 is the confirmation; the body is empty or repeats the token. */
-const readRevoked = (): Parsed<"revoked"> => ({ ok: true, value: "revoked" });
-
-function parseJson(text: string): Parsed<unknown> {
-  try {
-    return { ok: true, value: JSON.parse(text) };
-  } catch {
-    // The error would quote the body.
-    return { ok: false, reason: text === "" ? "empty" : "not JSON, or cut off" };
-  }
 }

@@ -3,8 +3,8 @@ import { type Clock, type EpochMs, epochMs, type Fetch } from "../core/units.ts"
 import { type BodyText, readBody } from "./body.ts";
 import { type Asked, classifyByStatus, classifyGarbage, classifyRefusal } from "./faults.ts";
 import { parseRateHeaders } from "./rate-headers.ts";
+import type { Parsed } from "./raw-json.ts";
 import type { Reply, ReplyHead } from "./reply.ts";
-import type { Parsed } from "./wire.ts";
 
 /** The world that a request goes out into, and how long it may take. */
 export type Line = { readonly fetch: Fetch; readonly clock: Clock; readonly timeoutMs: number };

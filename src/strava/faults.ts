@@ -1,7 +1,10 @@
 import type { Fault } from "../core/fault.ts";
 
-/** What was asked for decides what a refusal means: the token endpoint judges refresh tokens, the API access tokens. */
-export type Asked = "api" | "oauth";
+/**
+ * What was asked for decides what a refusal means: the API judges access tokens; the token endpoint judges refresh tokens
+ * (`oauth`), or the codes that new athletes bring (`code`).
+ */
+export type Asked = "api" | "oauth" | "code";
 
 /**
  * Tells what a refusal means, from its status and body. Never looks further into the body than the fixed words that
@@ -19,6 +22,8 @@ export function classifyRefusal(asked: Asked, status: number, body: string): Fau
   if (status >= 500) return classifyServerFault(status, body);
   if (status >= 300 && status < 400) return unavailable(status, `Strava answered with a redirect (${status})`);
   const errors = readErrors(body);
+  if (asked === "code" && (status === 400 || status === 401)) return classifyCodeRefusal(status, errors);
+  if (asked === "code" && status === 403 && tellsOfCapacity(body, errors)) return CAPACITY_REACHED;
   if (status === 401) return asked === "oauth" ? classifyTokenRefusal(status, errors) : classify401(errors);
   if (status === 400 && asked === "oauth") return classifyTokenRefusal(status, errors);
   if (status === 403) return classify403(body, errors);
@@ -87,6 +92,31 @@ function classifyTokenRefusal(status: number, errors: readonly StravaError[]): F
   return { scope: "item", kind: "bad_request", status, message: `Strava refused the request for a token (${status})` };
 }
 
+/** The same endpoint, asked with a code: `AuthorizationCode` since 2023, `RequestToken` before, or who knows. */
+function classifyCodeRefusal(status: number, errors: readonly StravaError[]): Fault {
+  // An unexplained 401 means the client here too.
+  if (names(errors, "Application") || (status === 401 && errors.length === 0)) return wrongClient(status);
+  return { scope: "item", kind: "code_refused", status, message: `Strava refused the code (${status})` };
+}
+
+/**
+ * What Strava answers when no more athletes fit was seen as words only ("Limit of connected athletes exceeded", on a page),
+ * never as JSON: so whatever else a 403 has against the application at this moment counts as that. To hold everybody
+ * back for it would be the greater harm.
+ */
+function tellsOfCapacity(body: string, errors: readonly StravaError[]): boolean {
+  if (/limit of connected athletes exceeded/i.test(body)) return true;
+  const isInactive = errors.some((error) => error.field === "Status" || error.code === "Inactive");
+  return names(errors, "Application") && !isInactive;
+}
+
+const CAPACITY_REACHED: Fault = {
+  scope: "item",
+  kind: "capacity_reached",
+  status: 403,
+  message: "Strava lets this application connect no more athletes (403)",
+};
+
 const wrongClient = (status: number): Fault => ({
   scope: "application",
   kind: "wrong_client",
@@ -113,7 +143,7 @@ const unavailable = (status: number, message: string): Fault => ({
 });
 
 /** One entry of `{message, errors: [{resource, field, code}]}`. */
-type StravaError = { readonly resource: unknown; readonly field: unknown };
+type StravaError = { readonly resource: unknown; readonly field: unknown; readonly code: unknown };
 
 function readErrors(body: string): readonly StravaError[] {
   const errors: unknown = parseJson(body)?.errors;

@@ -45,3 +45,11 @@ export type TokenGrant = {
   /** What the athlete granted, as Strava writes it (`read,activity:read_all`); absent where the answer does not say. */
   readonly scope?: string;
 };
+
+/** What Strava hands out for a code: the pair, and whose it is. Only this answer says so. */
+export type AuthorizationGrant = TokenGrant & {
+  readonly athlete: { readonly stravaId: number; readonly firstName: string; readonly lastName: string };
+};
+
+/** One page of the clubs that an athlete is a member of. An empty one is the end of the list. */
+export type ClubPage = { readonly clubIds: readonly number[] };

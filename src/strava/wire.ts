@@ -1,11 +1,17 @@
 import type { DetailedActivity, ListedActivity, Visibility } from "../core/activity.ts";
-import { type EpochMs, epochMs, SECOND_MS } from "../core/units.ts";
-import type { ActivityPage, MalformedItem, TokenGrant } from "./reply.ts";
-
-/** What a payload turned out to be. `reason` names the place, what was expected and the type found, never the value. */
-export type Parsed<Value> =
-  | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly reason: string };
+import { type EpochMs, epochMs } from "../core/units.ts";
+import {
+  attempt,
+  type Json,
+  Malformed,
+  nameType,
+  type Parsed,
+  readId,
+  readObject,
+  readOptional,
+  readRequired,
+} from "./raw-json.ts";
+import type { ActivityPage, MalformedItem } from "./reply.ts";
 
 /**
  * Parses the body of GET /athlete/activities. Unknown fields are ignored; a malformed item is reported beside the
@@ -40,32 +46,6 @@ export function parseActivity(body: unknown): Parsed<DetailedActivity> {
     };
   });
 }
-
-/**
- * Parses the body of POST /oauth/token for a refresh. Where it names no refresh token, the one that was sent stays good.
- * @see https://developers.strava.com/docs/authentication/#refreshing-expired-access-tokens
- */
-export function parseTokenGrant(body: unknown, sent: { refreshToken: string; nowMs: EpochMs }): Parsed<TokenGrant> {
-  return attempt(() => {
-    const raw = readObject(body, "body");
-    const accessToken = readRequired(raw, "access_token", "string");
-    if (accessToken === "") throw new Malformed("access_token: empty");
-    const expiresAtSeconds = readOptional(raw, "expires_at", "number");
-    const expiresAtMs =
-      expiresAtSeconds === null
-        ? sent.nowMs + readRequired(raw, "expires_in", "number") * SECOND_MS
-        : expiresAtSeconds * SECOND_MS;
-    const scope = readOptional(raw, "scope", "string");
-    return {
-      accessToken,
-      refreshToken: readOptional(raw, "refresh_token", "string") || sent.refreshToken,
-      expiresAtMs: epochMs(expiresAtMs),
-      ...(scope === null ? {} : { scope }),
-    };
-  });
-}
-
-type Json = { readonly [field: string]: unknown };
 
 function readListed(raw: Json): ListedActivity {
   const athlete = readOptional(raw, "athlete", "object");
@@ -129,69 +109,9 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 const LOCAL_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z?$/;
 const LOCAL_TIME_LENGTH = "2025-10-19T16:00:00".length;
 
-function readId(raw: Json, field: string, path = field): number {
-  const id = readRequired(raw, field, "number", path);
-  // Past 2^53 - 1 two ids become one number.
-  if (!Number.isSafeInteger(id) || id <= 0) throw new Malformed(`${path}: not a positive integer below 2^53`);
-  return id;
-}
-
-type Named = { string: string; number: number; object: Json };
-
-function readRequired<Name extends keyof Named>(raw: Json, field: string, type: Name, path = field): Named[Name] {
-  const value = readOptional(raw, field, type, path);
-  if (value === null) throw new Malformed(`${path}: missing`);
-  return value;
-}
-
-/** The field, or null when it is null or missing. JSON knows no NaN, but `1e999` parses to infinity. */
-function readOptional<Name extends keyof Named>(
-  raw: Json,
-  field: string,
-  type: Name,
-  path = field,
-): Named[Name] | null {
-  const value = raw[field];
-  if (value === undefined || value === null) return null;
-  if (typeof value !== type || Array.isArray(value) || value === Infinity || value === -Infinity) {
-    throw new Malformed(`${path}: expected ${NAMES[type]}, got ${nameType(value)}`);
-  }
-  return value as Named[Name];
-}
-
-function readObject(value: unknown, path: string): Json {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Malformed(`${path}: expected an object, got ${nameType(value)}`);
-  }
-  return value as Json;
-}
-
-const NAMES = { string: "a string", number: "a finite number", object: "an object" } as const;
-
-function nameType(value: unknown): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object") return "an object";
-  return value === Infinity || value === -Infinity ? "an infinite number" : `a ${typeof value}`;
-}
-
 function describeMalformed(item: unknown, index: number, reason: string): MalformedItem {
   const id = typeof item === "object" && item !== null && "id" in item ? item.id : undefined;
   return typeof id === "number" && Number.isSafeInteger(id)
     ? { index, reason, stravaActivityId: id }
     : { index, reason };
-}
-
-/** Thrown and caught within this file only: a reader deep in a payload ends the whole of it. */
-class Malformed extends Error {
-  override readonly name = "Malformed";
-}
-
-function attempt<Value>(read: () => Value): Parsed<Value> {
-  try {
-    return { ok: true, value: read() };
-  } catch (error) {
-    if (error instanceof Malformed) return { ok: false, reason: error.message };
-    throw error;
-  }
 }

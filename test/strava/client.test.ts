@@ -13,6 +13,7 @@ const ACCESS_TOKEN = "a".repeat(40);
 const REFRESH_TOKEN = "f".repeat(40);
 const CLIENT_SECRET = "5ec7e7".repeat(6);
 const ID = 16195505756;
+const html = (text: string) => `<!DOCTYPE html>\n<html><body>${text}</body></html>`;
 
 describe("what is sent", () => {
   test("a detail is asked for at the configured address, with the token in the header alone", async () => {
@@ -52,6 +53,58 @@ describe("what is sent", () => {
       expect(requests[0]?.url).toBe(`https://api-v3.example/api/v3/athlete/activities?${query}`);
     },
   );
+
+  test("an athlete is sent to the authorize page with everything that it wants, in this order", () => {
+    const { client } = connect(() => Response.error());
+    const url = client.authorizeUrl({
+      redirectUri: "https://club.example/bw/auth/strava/callback",
+      scope: "read,activity:read_all",
+      state: "s",
+    });
+    expect(url).toStartWith("https://www.strava.example/oauth/authorize?");
+    expect([...new URL(url).searchParams]).toEqual([
+      ["client_id", "1234"],
+      ["redirect_uri", "https://club.example/bw/auth/strava/callback"],
+      ["response_type", "code"],
+      ["approval_prompt", "auto"],
+      ["scope", "read,activity:read_all"],
+      ["state", "s"],
+    ]);
+  });
+
+  test("a code goes in a form with the client, and the answer says whose the pair is", async () => {
+    const { client, requests } = connect(() => Response.json(authorization({ scope: "read,activity:read" })));
+    expect(await client.exchangeCode("c0de", never())).toMatchObject({
+      ok: true,
+      value: {
+        accessToken: "new-access",
+        refreshToken: "new-refresh",
+        expiresAtMs: epochMs(1_764_000_000_000),
+        scope: "read,activity:read",
+        athlete: { stravaId: 4711, firstName: "Jo", lastName: "Hill" },
+      },
+    });
+    expect(requests.map((request) => `${request.method} ${request.url}`)).toEqual([
+      "POST https://www.strava.example/oauth/token",
+    ]);
+    expect(Object.fromEntries(new URLSearchParams(await requests[0]?.text()))).toEqual({
+      client_id: "1234",
+      client_secret: CLIENT_SECRET,
+      grant_type: "authorization_code",
+      code: "c0de",
+    });
+  });
+
+  test("an athlete without readable names is one all the same; their id must be an id", async () => {
+    const people: unknown[] = [{ id: 4711, firstname: null, lastname: 5 }, { id: "4711" }, { id: 2 ** 53 }];
+    const replies: unknown[] = [];
+    for (const athlete of people) {
+      const { client } = connect(() => Response.json(authorization({ athlete })));
+      const reply = await client.exchangeCode("c0de", never());
+      replies.push(reply.ok ? reply.value.athlete : reply.fault.kind);
+    }
+    expect(replies).toEqual([{ stravaId: 4711, firstName: "", lastName: "" }, "garbage", "garbage"]);
+  });
 
   test("a refresh carries the client and the token in a form, never in the address", async () => {
     const { client, requests } = connect(() =>
@@ -134,8 +187,6 @@ describe("a reply", () => {
 describe("a refusal by the API", () => {
   const notFound = errorBody("Resource Not Found", "Activity", "", "not found");
   const oldNotFound = errorBody("Record Not Found", "Activity", "id", "invalid");
-  const html = (text: string) => `<!DOCTYPE html>\n<html><body>${text}</body></html>`;
-
   test.each<[string, number, string, string]>([
     [
       "429 of the overall limit",
@@ -283,6 +334,77 @@ describe("a refused refresh", () => {
     const { client } = connect(() => answer(status, body));
     const fault = faultOf(await client.refreshToken(REFRESH_TOKEN, never()));
     expect(`${fault.scope} ${fault.kind}`).toBe(expected);
+  });
+});
+
+describe("a refused code", () => {
+  test.each<[string, number, string, string]>([
+    [
+      "400 AuthorizationCode",
+      400,
+      errorBody("Bad Request", "AuthorizationCode", "code", "invalid"),
+      "item code_refused",
+    ],
+    ["400 RequestToken", 400, errorBody("Bad Request", "RequestToken", "code", "invalid"), "item code_refused"],
+    ["401 RequestToken", 401, errorBody("Authorization Error", "RequestToken", "", "invalid"), "item code_refused"],
+    ["400 unexplained", 400, "", "item code_refused"],
+    [
+      "400 Application",
+      400,
+      errorBody("Bad Request", "Application", "client_id", "invalid"),
+      "application wrong_client",
+    ],
+    ["401 unexplained", 401, "", "application wrong_client"],
+    ["403 Inactive", 403, errorBody("Forbidden", "Application", "Status", "Inactive"), "application app_inactive"],
+    [
+      "403 of capacity, as it might be in JSON",
+      403,
+      errorBody("Forbidden", "Application", "athletes", "limit exceeded"),
+      "item capacity_reached",
+    ],
+    [
+      "403 of capacity on a page",
+      403,
+      html("Error 403: Limit of connected athletes exceeded"),
+      "item capacity_reached",
+    ],
+    ["403 of capacity in a line", 403, "Limit of connected athletes exceeded", "item capacity_reached"],
+    ["403 web page of another matter", 403, html("Forbidden"), "application maintenance"],
+    ["403 that names nothing", 403, "{}", "item forbidden"],
+    ["429", 429, "", "application rate_limited"],
+    ["500", 500, "", "item server_error"],
+    ["503", 503, "", "application maintenance"],
+    ["200 without an athlete", 200, JSON.stringify(authorization({ athlete: undefined })), "item garbage"],
+    ["200 without a refresh token", 200, JSON.stringify(authorization({ refresh_token: undefined })), "item garbage"],
+  ])("%s", async (_, status, body, expected) => {
+    const { client } = connect(() => answer(status, body));
+    const fault = faultOf(await client.exchangeCode("c0de", never()));
+    expect(`${fault.scope} ${fault.kind}`).toBe(expected);
+    expect(JSON.stringify(fault)).not.toContain("c0de");
+  });
+
+  test("capacity is a matter of signing in only: the same answer to the API holds the application back", async () => {
+    const { client } = connect(() => answer(403, errorBody("Forbidden", "Application", "athletes", "limit exceeded")));
+    expect(faultOf(await client.refreshToken(REFRESH_TOKEN, never()))).toMatchObject({ kind: "app_inactive" });
+    expect(faultOf(await client.getActivity(ACCESS_TOKEN, ID, never()))).toMatchObject({ kind: "app_inactive" });
+  });
+});
+
+describe("clubs", () => {
+  test("a page is asked for with the token in the header, and gives ids", async () => {
+    const { client, requests } = connect(() => Response.json([{ id: 7, name: "A" }, { id: 9 }]));
+    expect(await client.listClubs(ACCESS_TOKEN, 2, never())).toMatchObject({ ok: true, value: { clubIds: [7, 9] } });
+    expect(requests[0]?.url).toBe("https://api-v3.example/api/v3/athlete/clubs?page=2&per_page=200");
+    expect(requests[0]?.headers.get("authorization")).toBe(`Bearer ${ACCESS_TOKEN}`);
+  });
+
+  test.each([
+    ["a body that is no list", 200, "{}"],
+    ["a club without an id, which might be ours", 200, '[{"id":7},{"name":"x"}]'],
+    ["half a body", 200, '[{"id":7}'],
+  ])("%s is garbage, never an empty page", async (_, status, body) => {
+    const { client } = connect(() => answer(status, body));
+    expect(faultOf(await client.listClubs(ACCESS_TOKEN, 1, never())).kind).toBe("garbage");
   });
 });
 
@@ -509,6 +631,19 @@ function connect(reply: (request: Request) => Response | Promise<Response>) {
 function faultOf(reply: Reply<unknown>): Fault {
   if (reply.ok) throw new Error("expected a fault");
   return reply.fault;
+}
+
+/** What Strava answers to a code; `changes` replaces fields, undefined removes one. */
+function authorization(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    token_type: "Bearer",
+    expires_at: 1_764_000_000,
+    expires_in: 21_600,
+    refresh_token: "new-refresh",
+    access_token: "new-access",
+    athlete: { id: 4711, resource_state: 2, firstname: "Jo", lastname: "Hill" },
+    ...changes,
+  };
 }
 
 const never = (): AbortSignal => new AbortController().signal;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { isRace } from "../../src/core/race.ts";
 import { epochMs } from "../../src/core/units.ts";
-import { parseActivity, parseActivityPage, parseTokenGrant } from "../../src/strava/wire.ts";
+import { parseActivity, parseActivityPage } from "../../src/strava/wire.ts";
+import { parseTokenGrant } from "../../src/strava/wire-oauth.ts";
 import { rawActivity } from "./payloads.ts";
 
 describe("a listed activity", () => {
