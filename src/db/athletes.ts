@@ -12,7 +12,8 @@ export function upsertAthlete(
 ): { row: AthleteRow; isNew: boolean } {
   const { stravaId, firstName, lastName, scope, nowMs } = athlete;
   const known = db.select({ id: athletes.id }).from(athletes).where(eq(athletes.stravaId, stravaId)).get();
-  const fields = { firstName, lastName, scope, status: "connected", statusReason: null } as const;
+  const connected = { status: "connected", statusReason: null, needsReconnectSinceMs: null } as const;
+  const fields = { firstName, lastName, scope, ...connected };
   const row = db
     .insert(athletes)
     .values({ stravaId, createdAtMs: nowMs, ...fields })
@@ -34,6 +35,21 @@ const readAthleteById = oncePerDb((db) =>
     .where(eq(athletes.id, sql.placeholder("id")))
     .prepare(),
 );
+
+/** The athlete of that id at Strava; undefined when we know none. */
+export function readAthleteByStravaId(db: Db, stravaId: number): AthleteRow | undefined {
+  return db.select().from(athletes).where(eq(athletes.stravaId, stravaId)).get();
+}
+
+/** How many athletes are in each status; those that nobody is in are left out. */
+export function countAthletesByStatus(db: Db): ReadonlyMap<AthleteStatus, number> {
+  const rows = db
+    .select({ status: athletes.status, count: sql<number>`count(*)` })
+    .from(athletes)
+    .groupBy(athletes.status)
+    .all();
+  return new Map(rows.map(({ status, count }) => [status, count]));
+}
 
 /** A page of athletes by id, after `afterId`; at most `limit`. */
 export function readAthletes(db: Db, afterId: number, limit: number): readonly AthleteRow[] {
@@ -70,9 +86,28 @@ export function findAthletes(db: Db, filter: AthleteFilter, afterId: number, lim
 export const matchesAthlete = (q: string): SQL =>
   sql`(${athletes.firstName} || ' ' || ${athletes.lastName} LIKE ${containing(q)} ESCAPE '\\' OR ${athletes.stravaId} = ${q})`;
 
-/** Sets an athlete's status, with the reason in plain words (null: nothing is wrong). */
-export function setAthleteStatus(db: Db, id: AthleteId, status: AthleteStatus, reason: string | null): void {
-  db.update(athletes).set({ status, statusReason: reason }).where(eq(athletes.id, id)).run();
+/**
+ * Sets an athlete's status, with the reason in plain words (null: nothing is wrong). Since when an athlete needs to
+ * reconnect is the first time in a row that this was said.
+ */
+export function setAthleteStatus(
+  db: Db,
+  id: AthleteId,
+  change: { status: AthleteStatus; reason: string | null; nowMs: EpochMs },
+): void {
+  const { status, reason, nowMs } = change;
+  const needsReconnectSinceMs =
+    status === "needs_reconnect" ? sql`ifnull(${athletes.needsReconnectSinceMs}, ${nowMs})` : null;
+  db.update(athletes).set({ status, statusReason: reason, needsReconnectSinceMs }).where(eq(athletes.id, id)).run();
+}
+
+/** What Strava said of an athlete who signed in, whether or not they granted enough. */
+export function noteSignedIn(
+  db: Db,
+  id: AthleteId,
+  told: { firstName: string; lastName: string; scope: string },
+): void {
+  db.update(athletes).set(told).where(eq(athletes.id, id)).run();
 }
 
 /** What an admin may change of an athlete. */

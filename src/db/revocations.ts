@@ -1,4 +1,4 @@
-import { asc, eq, lte } from "drizzle-orm";
+import { and, asc, eq, lte } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { revocations } from "./schema.ts";
@@ -25,16 +25,44 @@ export function readDueRevocations(db: Db, nowMs: EpochMs, limit: number): reado
     .all();
 }
 
-/** Strava did not confirm: tried again at `runAfterMs`. */
-export function postponeRevocation(
-  db: Db,
-  id: number,
-  next: { attempts: number; runAfterMs: EpochMs; error: string },
-): void {
-  db.update(revocations).set(next).where(eq(revocations.id, id)).run();
+/** All revocations; there are few, and hardly ever any. At most `limit`. */
+export function readRevocations(db: Db, limit: number): readonly RevocationRow[] {
+  return db.select().from(revocations).limit(limit).all();
 }
 
-/** Strava confirmed: nothing is left of it. */
-export function deleteRevocation(db: Db, id: number): void {
-  db.delete(revocations).where(eq(revocations.id, id)).run();
+/**
+ * The grant of a revocation goes by another token now: that one is due at once.
+ * @returns false when there is no revocation with that context: it was confirmed, for a token that was dead.
+ */
+export function replaceRevokedToken(
+  db: Db,
+  next: { keyId: string; sealContext: string; tokenSealed: string; nowMs: EpochMs },
+): boolean {
+  const { keyId, sealContext, tokenSealed, nowMs } = next;
+  return (
+    db
+      .update(revocations)
+      .set({ keyId, tokenSealed, attempts: 0, runAfterMs: nowMs, error: null })
+      .where(eq(revocations.sealContext, sealContext))
+      .returning({ id: revocations.id })
+      .all().length > 0
+  );
 }
+
+/** Strava did not confirm: tried again at `runAfterMs`; unless the token has been replaced meanwhile. */
+export function postponeRevocation(
+  db: Db,
+  tried: RevocationRow,
+  next: { attempts: number; runAfterMs: EpochMs; error: string },
+): void {
+  db.update(revocations).set(next).where(isSame(tried)).run();
+}
+
+/** Strava confirmed: nothing is left of it. False when its token has been replaced meanwhile: that one is still to go. */
+export function deleteRevocation(db: Db, confirmed: RevocationRow): boolean {
+  return db.delete(revocations).where(isSame(confirmed)).returning({ id: revocations.id }).all().length > 0;
+}
+
+/** A sealed value is another each time, even for the same token. */
+const isSame = ({ id, tokenSealed }: RevocationRow) =>
+  and(eq(revocations.id, id), eq(revocations.tokenSealed, tokenSealed));

@@ -9,6 +9,7 @@ import type { Tracer } from "../telemetry/tracing.ts";
 import type { SyncContext, SyncRules } from "./context.ts";
 import { createGovernor } from "./governor.ts";
 import type { Links } from "./links.ts";
+import { createTokenStore } from "./token-store.ts";
 import { createTokenKeeper } from "./tokens.ts";
 
 export type SyncParts = {
@@ -51,6 +52,12 @@ export function assembleSync(parts: SyncParts): SyncContext {
         });
     },
   });
-  const tokens = createTokenKeeper({ db, commits, clock, seal, strava, governor, tracer });
+  const tokens = createTokenKeeper({
+    store: createTokenStore({ db, clock, seal }),
+    commits,
+    strava,
+    governor,
+    tracer,
+  });
   return { db, commits, clock, dice, log, tracer, strava, governor, tokens, rules, links, owner };
 }

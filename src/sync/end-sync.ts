@@ -38,7 +38,8 @@ export function cancelSync(context: SyncContext, sync: SyncRow): void {
 
 /** Strava will not let us in for this athlete any more: they must connect again, and their sync fails with that cure. */
 export function requireReconnect(context: SyncContext, athleteId: AthleteId, reason: string): void {
-  setAthleteStatus(context.db, athleteId, "needs_reconnect", reason);
+  const nowMs = context.clock.nowMs();
+  setAthleteStatus(context.db, athleteId, { status: "needs_reconnect", reason, nowMs });
   const sync = readSyncInProgress(context.db, athleteId);
   if (sync !== undefined)
     failSync(

@@ -7,7 +7,7 @@ import { readSyncInProgress } from "../db/syncs.ts";
 import { abortRunsAfterCommit } from "./abort-runs.ts";
 import type { SyncContext } from "./context.ts";
 import type { Processor } from "./processor.ts";
-import { sealContext } from "./tokens.ts";
+import { sealContext } from "./token-store.ts";
 
 /**
  * Erases an athlete at once: races, syncs, logs, findings and tokens. All that outlives it is the sealed refresh token,

@@ -8,8 +8,8 @@ import type { SyncContext } from "./context.ts";
 const REVOCATIONS_A_TICK = 20;
 
 /**
- * Tells Strava to revoke the grants of athletes who were erased, and goes on until it confirms: only their sealed
- * tokens are left here until then.
+ * Tells Strava to revoke the grants of athletes who were erased, or not admitted when they signed in, and goes on until it
+ * confirms: only their sealed tokens are left here until then.
  */
 export async function revokeGrants(context: SyncContext, seal: Seal): Promise<void> {
   const { strava, db, clock } = context;
@@ -28,20 +28,21 @@ async function revoke(
   const token = openToken(seal, revocation);
   if (token === undefined) {
     // What does not open can revoke nothing, ever: the grant ends when its athlete ends it at Strava.
-    await commits.soon(() => deleteRevocation(db, revocation.id));
+    await commits.soon(() => deleteRevocation(db, revocation));
     log.error("revocation.impossible", `Revocation ${revocation.id} was dropped: its sealed token does not open.`);
     return;
   }
   const asker = { athleteId: athleteId(0), phase: "revoke", syncClass: "manual" } as const;
   const { reply } = await governor.requestUnmetered(asker, () => strava.revoke(token, new AbortController().signal));
   if (reply.ok) {
-    await commits.soon(() => deleteRevocation(db, revocation.id));
-    log.info("revocation.confirmed", `Strava confirmed revocation ${revocation.id}; nothing is left of that grant.`);
+    const isOver = await commits.soon(() => deleteRevocation(db, revocation));
+    if (isOver)
+      log.info("revocation.confirmed", `Strava confirmed revocation ${revocation.id}; nothing is left of it.`);
     return;
   }
   const attempts = revocation.attempts + 1;
   const runAfterMs = plusMs(clock.nowMs(), withJitter(backoffMs(attempts), dice()));
-  await commits.soon(() => postponeRevocation(db, revocation.id, { attempts, runAfterMs, error: reply.fault.message }));
+  await commits.soon(() => postponeRevocation(db, revocation, { attempts, runAfterMs, error: reply.fault.message }));
   log.warn(
     "revocation.retrying",
     `Strava did not confirm revocation ${revocation.id} (attempt ${attempts}): ${reply.fault.message}`,

@@ -1,14 +1,11 @@
 import type { Hold } from "../core/snapshot.ts";
 import type { SyncClass } from "../core/sync.ts";
-import { type AthleteId, type Clock, type EpochMs, HOUR_MS } from "../core/units.ts";
+import { type AthleteId, HOUR_MS } from "../core/units.ts";
 import type { Commits } from "../db/group-commit.ts";
-import type { Db } from "../db/open.ts";
-import { BrokenSealError, type Seal } from "../db/seal.ts";
-import { readSealedTokens, storeSealedTokens } from "../db/strava-tokens.ts";
 import type { StravaClient } from "../strava/client.ts";
-import type { TokenGrant } from "../strava/reply.ts";
 import type { TraceContext, Tracer } from "../telemetry/tracing.ts";
 import type { Governor } from "./governor.ts";
+import type { TokenStore } from "./token-store.ts";
 
 export type TokenAnswer =
   | { got: "token"; accessToken: string }
@@ -26,9 +23,7 @@ export type TokenRequest = {
   readonly rejected?: string;
 };
 
-export type TokenKeeper = {
-  /** Seals and stores a pair. Inside a transaction. */
-  store(athleteId: AthleteId, grant: TokenGrant): void;
+export type TokenKeeper = TokenStore & {
   /** A token that Strava should take now, refreshed when it has an hour or less to live. */
   accessToken(request: TokenRequest): Promise<TokenAnswer>;
 };
@@ -39,57 +34,20 @@ export type TokenKeeper = {
  */
 const REFRESH_WITHIN_MS = HOUR_MS;
 
-/** What a token is sealed for: a value copied to another row does not open there. */
-export const sealContext = (athleteId: AthleteId, which: "access" | "refresh"): string =>
-  `athlete:${athleteId}:${which}`;
-
 /**
  * Keeps every athlete's tokens. One refresh in flight per athlete; the new pair is committed before it is used, since
  * the old refresh token may be dead already; and when Strava refuses one, the row is read again before the athlete is
  * given up.
  */
 export function createTokenKeeper(options: {
-  db: Db;
+  store: TokenStore;
   commits: Commits;
-  clock: Clock;
-  seal: Seal;
   strava: StravaClient | undefined;
   governor: Governor;
   tracer: Tracer;
 }): TokenKeeper {
-  const { db, commits, clock, seal, strava, governor, tracer } = options;
+  const { store, commits, strava, governor, tracer } = options;
   const refreshes = new Map<AthleteId, Promise<TokenAnswer>>();
-
-  function store(athleteId: AthleteId, grant: TokenGrant): void {
-    storeSealedTokens(db, {
-      athleteId,
-      keyId: seal.keyId,
-      accessTokenSealed: seal.seal(grant.accessToken, sealContext(athleteId, "access")),
-      refreshTokenSealed: seal.seal(grant.refreshToken, sealContext(athleteId, "refresh")),
-      expiresAtMs: grant.expiresAtMs,
-      updatedAtMs: clock.nowMs(),
-    });
-  }
-
-  function read(athleteId: AthleteId): { accessToken: string; refreshToken: string; expiresAtMs: EpochMs } | undefined {
-    const sealed = readSealedTokens(db, athleteId);
-    if (sealed === undefined) return undefined;
-    try {
-      return {
-        accessToken: seal.open(sealed.accessTokenSealed, sealContext(athleteId, "access")),
-        refreshToken: seal.open(sealed.refreshTokenSealed, sealContext(athleteId, "refresh")),
-        expiresAtMs: sealed.expiresAtMs,
-      };
-    } catch (error) {
-      if (error instanceof BrokenSealError) return undefined;
-      throw error;
-    }
-  }
-
-  /** A pair that was replaced meanwhile (the athlete connected again, or is gone) stays as it is. Inside a transaction. */
-  function storeInPlaceOf(sent: string, athleteId: AthleteId, grant: TokenGrant): void {
-    if (read(athleteId)?.refreshToken === sent) store(athleteId, grant);
-  }
 
   /** Not to be called off: where Strava rotates, the answer is the only copy of the pair that is good from now on. */
   async function refresh(request: TokenRequest): Promise<TokenAnswer> {
@@ -104,14 +62,14 @@ export function createTokenKeeper(options: {
     try {
       // Twice: the first refusal may be of a token that somebody else has just replaced, or a fault of Strava's.
       for (let tries = 0; tries < 2; tries++) {
-        const tokens = read(athleteId);
+        const tokens = store.read(athleteId);
         if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
         const asker = { athleteId, phase: "token", syncClass } as const;
         const { reply, hold } = await governor.requestUnmetered(asker, () =>
           strava.refreshToken(tokens.refreshToken, signal),
         );
         if (reply.ok) {
-          await commits.soon(() => storeInPlaceOf(tokens.refreshToken, athleteId, reply.value));
+          await commits.soon(() => store.storeRefreshed(athleteId, tokens.refreshToken, reply.value));
           return { got: "token", accessToken: reply.value.accessToken };
         }
         span.fail(reply.fault.message);
@@ -128,9 +86,9 @@ export function createTokenKeeper(options: {
   }
 
   return {
-    store,
+    ...store,
     async accessToken(request) {
-      const tokens = read(request.athleteId);
+      const tokens = store.read(request.athleteId);
       if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
       // By Strava's clock: it gives the same token back until an hour is left by its own.
       const isFresh = tokens.expiresAtMs - governor.view().stravaMs > REFRESH_WITHIN_MS;

@@ -1,11 +1,14 @@
 import { expect, test } from "bun:test";
 import { athleteId } from "../../src/core/units.ts";
 import {
+  countAthletesByStatus,
   eraseAthlete,
   findAthletes,
   noteListRead,
+  noteSignedIn,
   noteSynced,
   readAthlete,
+  readAthleteByStravaId,
   readAthletes,
   setAthleteStatus,
   updateAthlete,
@@ -16,6 +19,7 @@ import {
   insertRevocation,
   postponeRevocation,
   readDueRevocations,
+  replaceRevokedToken,
 } from "../../src/db/revocations.ts";
 import { readSealedTokens, storeSealedTokens } from "../../src/db/strava-tokens.ts";
 import { insertAthlete, later, NOW } from "../support/builders.ts";
@@ -28,7 +32,7 @@ test("connecting again mends an athlete and keeps the id, the consent and the hi
   const first = upsertAthlete(db, IMPORTED);
   expect(first.isNew).toBe(true);
   updateAthlete(db, first.row.id, { publish: { value: true, nowMs: later(1), by: "admin" }, hidden: true });
-  setAthleteStatus(db, first.row.id, "needs_reconnect", "Strava refused the refresh token twice.");
+  setAthleteStatus(db, first.row.id, { status: "needs_reconnect", reason: "Refused twice.", nowMs: later(1) });
   noteSynced(db, first.row.id, later(2));
   const again = upsertAthlete(db, {
     ...IMPORTED,
@@ -43,6 +47,7 @@ test("connecting again mends an athlete and keeps the id, the consent and the hi
     scope: "read,activity:read_all",
     status: "connected",
     statusReason: null,
+    needsReconnectSinceMs: null,
     publish: 1,
     publishChangedAtMs: later(1),
     publishChangedBy: "admin",
@@ -131,9 +136,53 @@ test("a grant that must be revoked outlives its athlete, is tried when it is due
   grant("second");
   grant("first", later(-1));
   expect([due(later(-2)), due(later(-1)), due()]).toEqual([[], ["first"], ["first", "second"]]);
-  const id = readDueRevocations(db, NOW, 1)[0]?.id ?? 0;
-  postponeRevocation(db, id, { attempts: 1, runAfterMs: later(10), error: "timeout" });
+  const [first] = readDueRevocations(db, NOW, 1);
+  if (first === undefined) throw new Error("Nothing is due");
+  postponeRevocation(db, first, { attempts: 1, runAfterMs: later(10), error: "timeout" });
   expect([due(later(9)), due(later(10))]).toEqual([["second"], ["second", "first"]]);
-  deleteRevocation(db, id);
+  expect([deleteRevocation(db, first), deleteRevocation(db, first)]).toEqual([true, false]);
   expect(due(later(10))).toEqual(["second"]);
+});
+
+test("a grant that goes by another token meanwhile is not over when the old one is confirmed, or put off", () => {
+  const db = emptyDb();
+  insertRevocation(db, { keyId: "k", sealContext: "athlete:7:refresh", tokenSealed: "old", nowMs: NOW });
+  const [tried] = readDueRevocations(db, NOW, 1);
+  if (tried === undefined) throw new Error("Nothing is due");
+  postponeRevocation(db, tried, { attempts: 3, runAfterMs: later(99), error: "timeout" });
+  const next = { keyId: "k", tokenSealed: "new", nowMs: later(1) };
+  expect(replaceRevokedToken(db, { ...next, sealContext: "athlete:8:refresh" })).toBe(false);
+  expect(replaceRevokedToken(db, { ...next, sealContext: "athlete:7:refresh" })).toBe(true);
+  postponeRevocation(db, tried, { attempts: 4, runAfterMs: later(99), error: "timeout" });
+  expect(deleteRevocation(db, tried)).toBe(false);
+  expect(readDueRevocations(db, later(1), 10)).toMatchObject([{ tokenSealed: "new", attempts: 0, error: null }]);
+});
+
+test("since when an athlete needs to reconnect is the first time in a row that it was said", () => {
+  const db = emptyDb();
+  const [id, other] = [insertAthlete(db), insertAthlete(db)];
+  const since = (of = id) => readAthlete(db, of)?.needsReconnectSinceMs;
+  const lose = (at: number) =>
+    setAthleteStatus(db, id, { status: "needs_reconnect", reason: "Refused.", nowMs: later(at) });
+  lose(1);
+  lose(5);
+  expect([since(), since(other)]).toEqual([later(1), null]);
+  setAthleteStatus(db, id, { status: "disconnected", reason: null, nowMs: later(6) });
+  expect(since()).toBeNull();
+  lose(7);
+  expect(since()).toBe(later(7));
+  noteSignedIn(db, id, { firstName: "Bo", lastName: "Birch", scope: "read" });
+  expect(readAthlete(db, id)).toMatchObject({ firstName: "Bo", scope: "read", needsReconnectSinceMs: later(7) });
+});
+
+test("athletes are counted by status, and found by their id at Strava", () => {
+  const db = emptyDb();
+  const id = insertAthlete(db, { stravaId: 71 });
+  insertAthlete(db, { status: "needs_reconnect" });
+  insertAthlete(db);
+  expect([...countAthletesByStatus(db)].sort()).toEqual([
+    ["connected", 2],
+    ["needs_reconnect", 1],
+  ]);
+  expect([readAthleteByStravaId(db, 71)?.id, readAthleteByStravaId(db, 72)]).toEqual([id, undefined]);
 });

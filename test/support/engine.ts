@@ -13,7 +13,7 @@ import { upsertAthlete } from "../../src/db/athletes.ts";
 import type { Commits } from "../../src/db/group-commit.ts";
 import { migrate, migrationsFolder } from "../../src/db/migrate.ts";
 import { type Db, openMemoryDatabase } from "../../src/db/open.ts";
-import { createSeal } from "../../src/db/seal.ts";
+import { createSeal, type Seal } from "../../src/db/seal.ts";
 import { createMonitor, type HealthRules, type Monitor } from "../../src/health/monitor.ts";
 import { recoverLeftBatches } from "../../src/health/recover.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
@@ -35,6 +35,7 @@ export type TestEngine = {
   readonly db: Db;
   readonly sandbox: Sandbox;
   readonly context: SyncContext;
+  readonly seal: Seal;
   readonly commits: Commits;
   readonly processor: Processor;
   readonly monitor: Monitor;
@@ -127,6 +128,10 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     virtualRuns: false,
     ...options.rules,
   };
+  const seal = createSeal({
+    key: new Uint8Array(32).fill(7),
+    randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)),
+  });
   const context = assembleSync({
     db,
     clock: mortal.clock,
@@ -134,10 +139,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     log,
     tracer,
     strava,
-    seal: createSeal({
-      key: new Uint8Array(32).fill(7),
-      randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)),
-    }),
+    seal,
     rules,
     quotaRules: {
       headroom: options.headroom ?? 0,
@@ -162,6 +164,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     db,
     sandbox,
     context,
+    seal,
     commits: context.commits,
     processor,
     monitor,

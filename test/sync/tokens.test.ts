@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test";
 import type { SyncClass } from "../../src/core/sync.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/core/units.ts";
 import { readAthlete } from "../../src/db/athletes.ts";
+import { forgetAthlete } from "../../src/sync/forget-athlete.ts";
+import { revokeGrants } from "../../src/sync/revoke-grants.ts";
 import { stopSync } from "../../src/sync/stop-sync.ts";
 import { createTestEngine, type TestEngine } from "../support/engine.ts";
 import { byHand, countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
@@ -307,4 +309,85 @@ test("an outage of the token endpoint is Strava's: the sync waits, fails for nob
   engine.sandbox.clearFaults();
   await tickMinutes(engine, 20);
   expect(syncOf(engine, syncId)).toMatchObject({ status: "completed", racesEnriched: 5 });
+});
+
+describe("an athlete who is erased while their token is refreshed leaves no live grant behind", () => {
+  const isAlive = (engine: TestEngine, refreshToken: string) =>
+    engine.sandbox.fetch(
+      new Request("https://strava.test/oauth/token", {
+        method: "POST",
+        body: new URLSearchParams({
+          client_id: "12345",
+          client_secret: "sandbox-secret",
+          grant_type: "refresh_token",
+          refresh_token: refreshToken,
+        }),
+      }),
+    );
+
+  /** Erased while Strava has rotated the pair and the answer is under way. */
+  async function erasedInRefresh() {
+    const engine = engineWith(raceful(5), { sandbox: { rotateRefreshTokens: true, latencyMs: 500 } });
+    await engine.clock.advance(LIFE_MS);
+    engine.start();
+    await stepUntil(engine, () => requestsOf(engine, "token") === 1);
+    expect(forgetAthlete(engine.context, engine.processor, engine.athlete())).toBe(true);
+    return engine;
+  }
+
+  const waiting = (engine: TestEngine) => engine.db.$client.query("SELECT 1 FROM revocations").all().length;
+
+  async function refusedAtStrava(engine: TestEngine): Promise<number> {
+    const answer = isAlive(engine, engine.sandbox.athletes()[0]?.refreshToken ?? "");
+    await engine.clock.advance(1_000);
+    return (await answer).status;
+  }
+
+  test("the answer comes before the grant is revoked: it is revoked by the new token", async () => {
+    const engine = await erasedInRefresh();
+    await engine.clock.advance(MINUTE_MS);
+    expect(waiting(engine)).toBe(1);
+    const revoked = revokeGrants(engine.context, engine.seal);
+    await engine.clock.advance(MINUTE_MS);
+    await revoked;
+    expect([waiting(engine), await refusedAtStrava(engine)]).toEqual([0, 400]);
+  });
+
+  test("the answer comes while the dead token is being revoked: the new one is revoked next", async () => {
+    const engine = await erasedInRefresh();
+    await engine.clock.advance(300);
+    const revoked = revokeGrants(engine.context, engine.seal);
+    await engine.clock.advance(MINUTE_MS);
+    await revoked;
+    expect(waiting(engine)).toBe(1);
+    const again = revokeGrants(engine.context, engine.seal);
+    await engine.clock.advance(MINUTE_MS);
+    await again;
+    expect([waiting(engine), await refusedAtStrava(engine)]).toEqual([0, 400]);
+  });
+
+  test("the answer comes after the dead token was revoked, which Strava confirms: the new one is revoked next", async () => {
+    const engine = await erasedInRefresh();
+    // As when the revocation overtook the answer.
+    engine.db.$client.run("DELETE FROM revocations");
+    await engine.clock.advance(MINUTE_MS);
+    expect(waiting(engine)).toBe(1);
+    const revoked = revokeGrants(engine.context, engine.seal);
+    await engine.clock.advance(MINUTE_MS);
+    await revoked;
+    expect([waiting(engine), await refusedAtStrava(engine)]).toEqual([0, 400]);
+  });
+
+  test("without rotation the token that was kept is the right one, and once it is revoked nothing waits any more", async () => {
+    const engine = engineWith(raceful(5), { sandbox: { latencyMs: 500 } });
+    await engine.clock.advance(LIFE_MS);
+    engine.start();
+    await stepUntil(engine, () => requestsOf(engine, "token") === 1);
+    forgetAthlete(engine.context, engine.processor, engine.athlete());
+    expect(waiting(engine)).toBe(1);
+    engine.sandbox.revokeGrant(stravaIdOf(engine));
+    engine.db.$client.run("DELETE FROM revocations");
+    await engine.clock.advance(MINUTE_MS);
+    expect(waiting(engine)).toBe(0);
+  });
 });
