@@ -49,6 +49,12 @@ export function replaceRevokedToken(
   );
 }
 
+/** A refresh has killed the token of a revocation: this one is to go instead. @returns the row as it is now. */
+export function renewRevocation(db: Db, old: RevocationRow, tokenSealed: string, keyId: string): RevocationRow {
+  db.update(revocations).set({ tokenSealed, keyId }).where(isSame(old)).run();
+  return { ...old, tokenSealed, keyId };
+}
+
 /** Strava did not confirm: tried again at `runAfterMs`; unless the token has been replaced meanwhile. */
 export function postponeRevocation(
   db: Db,

@@ -1,5 +1,5 @@
 import type { Clock } from "../core/units.ts";
-import { ask, type Line, type Question } from "./exchange.ts";
+import { ask, type Line } from "./exchange.ts";
 import { type Parsed, parseJson } from "./raw-json.ts";
 import type { AuthorizationGrant, Reply, TokenGrant } from "./reply.ts";
 import { parseAuthorization, parseTokenGrant } from "./wire-oauth.ts";
@@ -75,18 +75,16 @@ export function createOAuthCalls(
 
     /**
      * Ends the grant that a token belongs to, by its access or its refresh token; a token that Strava does not know
-     * counts as revoked. Where /oauth/revoke is not there (404, 405), the older /oauth/deauthorize is asked: it takes
-     * access tokens only, and is the one of the two that costs quota. The reply is that of the request asked last.
+     * counts as revoked. Answered 404 or 405, the address is not there: then `deauthorize` is.
      */
-    async revoke(token: string, signal: AbortSignal): Promise<Reply<"revoked">> {
-      const question = { method: "POST", maxBytes: MAX_BYTES, read: readRevoked } satisfies Partial<
-        Question<"revoked">
-      >;
+    revoke(token: string, signal: AbortSignal): Promise<Reply<"revoked">> {
       const credentials = btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`);
-      const reply = await ask(
+      return ask(
         line,
         {
-          ...question,
+          method: "POST",
+          maxBytes: MAX_BYTES,
+          read: readRevoked,
           asked: "oauth",
           url: `${oauthUrl}/revoke`,
           headers: { ...ACCEPT_JSON, authorization: `Basic ${credentials}` },
@@ -94,9 +92,22 @@ export function createOAuthCalls(
         },
         signal,
       );
-      if (reply.status !== 404 && reply.status !== 405) return reply;
-      const headers = { ...ACCEPT_JSON, authorization: `Bearer ${token}` };
-      return ask(line, { ...question, asked: "api", url: `${oauthUrl}/deauthorize`, headers }, signal);
+    },
+
+    /** The older way to end a grant, until 2027-06-01: by its access token, and it costs quota. */
+    deauthorize(accessToken: string, signal: AbortSignal): Promise<Reply<"revoked">> {
+      return ask(
+        line,
+        {
+          method: "POST",
+          maxBytes: MAX_BYTES,
+          read: readRevoked,
+          asked: "api",
+          url: `${oauthUrl}/deauthorize`,
+          headers: { ...ACCEPT_JSON, authorization: `Bearer ${accessToken}` },
+        },
+        signal,
+      );
     },
   };
 }
@@ -109,5 +120,5 @@ function readAs<Value>(text: string, parse: (body: unknown) => Parsed<Value>): P
   return body.ok ? parse(body.value) : body;
 }
 
-/** The endpoint's 200 is the confirmation; the body is empty or repeats the token. */
+/** The 200 is the confirmation; the body is empty or repeats the token. */
 const readRevoked = (): Parsed<"revoked"> => ({ ok: true, value: "revoked" });

@@ -417,18 +417,19 @@ describe("revoking", () => {
     expect(await requests[0]?.text()).toBe(`token=${ACCESS_TOKEN}`);
   });
 
-  test.each([404, 405])("falls back to the older address on %p", async (status) => {
-    const answers = [answer(status, "<html>"), answer(200, `{"access_token":"${ACCESS_TOKEN}"}`)];
-    const { client, requests } = connect(() => answers.shift() ?? Response.error());
-    expect(await client.revoke(ACCESS_TOKEN, never())).toMatchObject({ ok: true, value: "revoked" });
-    expect(requests[1]?.url).toBe("https://www.strava.example/oauth/deauthorize");
-    expect(requests[1]?.headers.get("authorization")).toBe(`Bearer ${ACCESS_TOKEN}`);
-    expect(await requests[1]?.text()).toBe("");
+  test("the older address takes the access token in its header, and a body that repeats it", async () => {
+    const { client, requests } = connect(() => answer(200, `{"access_token":"${ACCESS_TOKEN}"}`));
+    expect(await client.deauthorize(ACCESS_TOKEN, never())).toMatchObject({ ok: true, value: "revoked" });
+    expect(requests.map((request) => request.url)).toEqual(["https://www.strava.example/oauth/deauthorize"]);
+    expect(requests[0]?.headers.get("authorization")).toBe(`Bearer ${ACCESS_TOKEN}`);
+    expect(await requests[0]?.text()).toBe("");
   });
 
   test.each([
     [400, "bad_request"],
     [401, "wrong_client"],
+    [404, "bad_request"],
+    [405, "bad_request"],
     [503, "maintenance"],
   ])("answered %p is not confirmed, and asks no second address", async (status, kind) => {
     const { client, requests } = connect(() => answer(status, ""));
