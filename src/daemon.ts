@@ -233,6 +233,7 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
     revokeJob: REVOKE_JOB,
     quotaRules,
     forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: config.requestsInFlight }),
+    connectRules: { mode: config.connect, clubId: config.strava.clubId, athleteCapacity: config.athleteCapacity },
   });
   return listen({ host: config.host, port: config.port, fetch: (request) => api.fetch(request) });
 }

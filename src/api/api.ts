@@ -5,15 +5,19 @@
 import { Elysia } from "elysia";
 import type { SyncContext } from "../sync/context.ts";
 import { athleteRoutes } from "./athletes.ts";
+import { connectRoutes } from "./connect/routes.ts";
+import { connectStatusRoutes } from "./connect-status.ts";
 import { daemonControlRoutes } from "./daemon-control.ts";
 import type { ApiDeps, RouteDeps } from "./deps.ts";
 import { errorAnswers } from "./errors.ts";
 import { findingRoutes } from "./findings.ts";
 import { createGate, type Gate, type GatedRoute } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
+import { inviteRoutes } from "./invites.ts";
 import { makeOpenApiDocument, type OpenApiDocument } from "./open-api.ts";
 import { probeRoutes } from "./probes.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
+import { publicPath, withoutPublicPath } from "./public-path.ts";
 import { quotaRoutes } from "./quota.ts";
 import { raceRoutes } from "./races.ts";
 import { scheduleRoutes } from "./schedule.ts";
@@ -45,11 +49,14 @@ export function createApi(deps: ApiDeps): Api {
   gate = open;
   const swagger = createSwaggerPage(() => openApiDocument(app, deps.version));
 
-  async function answer(request: Request): Promise<Response> {
+  const base = publicPath(deps.context.links.publicUrl);
+
+  async function answer(sent: Request): Promise<Response> {
+    const request = withoutPublicPath(sent, { base, isOurs: open.knows });
     const isHead = request.method === "HEAD";
     const path = new URL(request.url).pathname;
     if (request.method === "GET" || isHead) {
-      if (path === "/") return new Response(null, { status: 302, headers: { location: "/swagger" } });
+      if (path === "/") return new Response(null, { status: 302, headers: { location: `${base}/swagger` } });
       const page = await swagger.answer(path, request);
       if (page !== undefined) return page;
     }
@@ -82,6 +89,9 @@ function buildApp(deps: RouteDeps) {
   return new Elysia()
     .use(errorAnswers(() => deps.context.log))
     .use(probeRoutes(deps))
+    .use(connectRoutes(deps))
+    .use(connectStatusRoutes(deps))
+    .use(inviteRoutes(deps))
     .use(athleteRoutes(deps))
     .use(syncStartRoutes(deps))
     .use(syncStatusRoutes(deps))
@@ -100,9 +110,9 @@ function gatedRoutes(app: App): readonly GatedRoute[] {
   return app.routes.map(({ method, path, hooks }) => ({ method, path, security: hooks.detail?.security }));
 }
 
-/** Elysia writes what a route refuses as plain JSON. */
+/** Elysia writes what a route refuses as plain JSON. A page for people stays one. */
 function asProblem(response: Response): Response {
-  if (response.status < 400) return response;
+  if (response.status < 400 || response.headers.get("content-type")?.startsWith("text/html") === true) return response;
   const headers = new Headers(response.headers);
   headers.set("content-type", PROBLEM_TYPE);
   return new Response(response.body, { status: response.status, headers });

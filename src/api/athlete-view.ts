@@ -2,6 +2,7 @@ import { t } from "elysia";
 import { erasureDueMs, FRESH_FOR_MS, isStale } from "../core/freshness.ts";
 import { type EpochMs, plusMs } from "../core/units.ts";
 import type { AthleteRow } from "../db/schema.ts";
+import type { Links } from "../sync/links.ts";
 import { OrNull, Time, Word } from "./operation.ts";
 
 export const ATHLETE_STATUSES = ["connected", "needs_reconnect", "disconnected"] as const;
@@ -14,6 +15,8 @@ export const AthleteJson = t.Object({
   last_name: t.String(),
   status: Word(ATHLETE_STATUSES),
   status_reason: OrNull(t.String({ description: "Why the athlete must connect again." })),
+  needs_reconnect_since: OrNull(Time("Since when nothing of theirs can be read.")),
+  reconnect_url: OrNull(t.String({ description: "The link to send to an athlete who must connect again." })),
   scope: t.String({ description: "What the athlete granted, as Strava writes it." }),
   publish: t.Boolean({ description: "The athlete consented to the publication of their races." }),
   publish_changed_at: OrNull(Time("When that was recorded last.")),
@@ -36,7 +39,10 @@ export const AthleteJson = t.Object({
 export type AthleteJson = typeof AthleteJson.static;
 
 /** Shows an athlete. */
-export function showAthlete(athlete: AthleteRow, nowMs: EpochMs): AthleteJson {
+export function showAthlete(
+  athlete: AthleteRow,
+  { nowMs, links }: { nowMs: EpochMs; links: Pick<Links, "reconnect"> },
+): AthleteJson {
   const { lastCompleteListAtMs, needsReconnectSinceMs } = athlete;
   return {
     id: athlete.id,
@@ -45,6 +51,8 @@ export function showAthlete(athlete: AthleteRow, nowMs: EpochMs): AthleteJson {
     last_name: athlete.lastName,
     status: athlete.status,
     status_reason: athlete.statusReason,
+    needs_reconnect_since: athlete.needsReconnectSinceMs,
+    reconnect_url: athlete.status === "needs_reconnect" ? links.reconnect() : null,
     scope: athlete.scope,
     publish: athlete.publish === 1,
     publish_changed_at: athlete.publishChangedAtMs,

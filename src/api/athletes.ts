@@ -19,7 +19,7 @@ const LATEST_SECONDS = 9_999_999_999;
 
 /** Athletes: import, list, change, erase. */
 export function athleteRoutes({ context, processor, scheduler, revokeJob, actorOf }: RouteDeps) {
-  const show = (row: AthleteRow) => showAthlete(row, context.clock.nowMs());
+  const show = (row: AthleteRow) => showAthlete(row, { nowMs: context.clock.nowMs(), links: context.links });
   return new Elysia({ prefix: "/api/admin/athletes" })
     .post(
       "",
@@ -55,7 +55,8 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
           tag: "Athletes",
           scope: "admin",
           summary: "Imports an athlete with tokens",
-          description: "A known athlete gets these tokens in place of the old ones. Starts no sync.",
+          description:
+            "A known athlete gets these tokens in place of the old ones, and is connected again. Starts no sync.",
           answers: {
             200: { description: "Known already; the tokens were replaced.", schema: AthleteJson },
             201: { description: "Imported.", schema: AthleteJson },

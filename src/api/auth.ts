@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type EpochMs, MINUTE_MS } from "../core/units.ts";
 import { findAdminToken, noteTokenUsed } from "../db/admin-tokens.ts";
+import { hashSecret, makeSecret } from "../db/bearer-secret.ts";
 import type { Scope } from "../db/schema-books.ts";
 import type { RandomBytes } from "../db/seal.ts";
 import type { SyncContext } from "../sync/context.ts";
@@ -22,7 +23,6 @@ export type FixedToken = { readonly token: string; readonly actor: "admin" | "ru
 
 /** Each scope holds those before it. */
 const SCOPES: readonly Scope[] = ["read", "operate", "admin"];
-const TOKEN_BYTES = 32;
 /** The time of the last use is noted at most so often: reading must not cost a write each time. */
 const NOTE_USE_EVERY_MS = MINUTE_MS;
 
@@ -30,11 +30,10 @@ const NOTE_USE_EVERY_MS = MINUTE_MS;
 export const allows = (held: Scope, needed: Scope): boolean => SCOPES.indexOf(held) >= SCOPES.indexOf(needed);
 
 /** A new token, 256 bits: shown once, and kept as `hashToken` of it. */
-export const makeToken = (randomBytes: RandomBytes): string =>
-  `bw_${Buffer.from(randomBytes(TOKEN_BYTES)).toString("base64url")}`;
+export const makeToken = (randomBytes: RandomBytes): string => `bw_${makeSecret(randomBytes)}`;
 
-/** What is kept of a token: its SHA-256 as hex. A token has 256 bits of its own, so it needs no salt and no stretching. */
-export const hashToken = (token: string): string => createHash("sha256").update(token).digest("hex");
+/** What is kept of a token. */
+export const hashToken = (token: string): string => hashSecret(token);
 
 /** Knows bearer tokens. Fixed ones have every right, and are compared in constant time. */
 export function createAuth(options: {

@@ -6,6 +6,7 @@ import type { Monitor } from "../health/monitor.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
+import type { ConnectRules } from "../sync/sign-in.ts";
 import type { Auth } from "./auth.ts";
 
 /** What the API works with. Put together in `daemon.ts`. */
@@ -16,11 +17,12 @@ export type ApiDeps = {
   readonly scheduler: Scheduler;
   /** The scheduler's job that runs the health check: how often the monitor must tick. */
   readonly healthJob: string;
-  /** The one that revokes the grants of erased athletes: run at once after an erasure. */
+  /** The one that revokes grants: run at once when one has to go. */
   readonly revokeJob: string;
   readonly quotaRules: QuotaRules;
   /** When the syncs in progress will be done, as things stand now. */
   readonly forecast: () => ClubForecast;
+  readonly connectRules: ConnectRules;
   readonly auth: Auth;
   /** For new tokens: the machine's own, never dice. */
   readonly randomBytes: RandomBytes;

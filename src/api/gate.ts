@@ -13,6 +13,8 @@ export type Admission =
 
 export type Gate = {
   admit(request: Request): Promise<Admission>;
+  /** Whether there is something at a path, by whatever method. */
+  knows(path: string): boolean;
   /** Who sent an admitted request, as it is recorded with what they do. */
   actorOf(request: Request): string;
 };
@@ -55,7 +57,8 @@ export function createGate(gated: readonly GatedRoute[], auth: Auth): Gate {
     return { admit: true, request: admitted };
   }
 
-  return { admit, actorOf: (request) => principals.get(request)?.actor ?? "nobody" };
+  const knows = (path: string) => routes.some((route) => route.pattern.test(path));
+  return { admit, knows, actorOf: (request) => principals.get(request)?.actor ?? "nobody" };
 }
 
 function patternOf(path: string): RegExp {

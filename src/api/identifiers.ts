@@ -6,7 +6,7 @@ export function parseId(text: string): number | undefined {
 }
 
 /** 404: there is no such thing, or there is one no more. `code` is `athlete_unknown` and the like. */
-export function unknownThing(what: "athlete" | "sync" | "finding" | "race" | "token") {
+export function unknownThing(what: "athlete" | "sync" | "finding" | "race" | "token" | "invite") {
   return refuse(404, `${what}_unknown`, `There is no ${what} of that id. ${WHERE_TO_LOOK[what]}`);
 }
 
@@ -16,4 +16,5 @@ const WHERE_TO_LOOK = {
   finding: "GET /api/admin/health/findings lists them; settled ones are kept for a limited time.",
   race: "GET /api/admin/races lists them.",
   token: "GET /api/admin/tokens lists them.",
+  invite: "GET /api/admin/invites lists them.",
 } as const;

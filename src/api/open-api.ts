@@ -71,6 +71,7 @@ export async function makeOpenApiDocument(app: AnyElysia, version: string): Prom
 
 const TAGS = [
   { name: "Athletes", description: "Who is synced." },
+  { name: "Connecting", description: "How athletes come in, and who may." },
   { name: "Syncs", description: "What is going on, and what went on." },
   { name: "Health", description: "Stalls, findings and remedies." },
   { name: "Races", description: "What was found." },

@@ -6,7 +6,7 @@ export type Operation = {
   /** Half a sentence: what it does. */
   readonly summary: string;
   readonly description?: string;
-  readonly tag: "Athletes" | "Syncs" | "Health" | "Races" | "Daemon" | "Tokens" | "Probes";
+  readonly tag: "Athletes" | "Connecting" | "Syncs" | "Health" | "Races" | "Daemon" | "Tokens" | "Probes";
   /** The scope that a caller needs; `public`: none, and no token either. */
   readonly scope: Scope | "public";
   /** Answers that are no errors, by status. No `schema`: no body. */

@@ -15,7 +15,7 @@ export function refuseStart(context: SyncContext, refused: Exclude<Started, { ou
       return refuse(
         409,
         "needs_reconnect",
-        `${refused.reason} The athlete must connect again, or be imported with new tokens.`,
+        `${refused.reason} The athlete must connect again: send them the link ${context.links.reconnect()}, or import them with new tokens.`,
       );
     case "in_progress": {
       const traceId = readSync(context.db, refused.syncId)?.traceId ?? null;

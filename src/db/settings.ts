@@ -5,6 +5,8 @@ import { settings } from "./schema-books.ts";
 /** What the daemon itself remembers between two starts. */
 export type SettingName =
   | "key_check"
+  // When Strava last said that this application may connect no more athletes.
+  | "capacity_reached_at_ms"
   // When readiness last wrote, to see whether anything can be written.
   | "probed_at_ms"
   // Whether a person holds the whole daemon: "yes" or "no".

@@ -36,10 +36,14 @@ export type Governor = {
    * is the thing's own failure: where it may be Strava's, `doubt` settles that first.
    */
   request<T>(asker: Asker, signal: AbortSignal, send: () => Promise<Reply<T>>, doubt?: Doubt): Promise<Outcome<T>>;
-  /** Sends one request that does not count (OAuth): it takes a place in flight like any other, and pays for nothing. */
+  /**
+   * Sends one request that does not count (OAuth): it takes a place in flight like any other, and pays for nothing. The
+   * signal ends the wait for the place: then nothing is sent, and the reply is the fault `aborted`.
+   */
   requestUnmetered<T>(
     asker: Asker,
     send: () => Promise<Reply<T>>,
+    signal?: AbortSignal,
   ): Promise<{ reply: Reply<T>; hold: Hold | undefined }>;
   /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
   persist(): () => void;
@@ -74,6 +78,15 @@ const NEW_ANSWER_COUNTS = 0.05;
 
 /** Of requests that nobody calls off. */
 const NEVER = new AbortController().signal;
+
+const NOT_SENT: Reply<never> = {
+  ok: false,
+  fault: { scope: "caller", kind: "aborted", message: "Called off before it was sent" },
+  rate: undefined,
+  dateMs: undefined,
+  status: undefined,
+  durationMs: 0,
+};
 
 /** What a round of questions says of those that failed in it: it is them, or Strava, or a neutral question must tell. */
 type RoundVerdict = "item" | "ask" | "called_off" | Hold;
@@ -252,8 +265,9 @@ export function createGovernor(options: {
       serve();
       return whose === "item" ? outcome : whose;
     },
-    async requestUnmetered(asker, send) {
-      await places.take(asker, false, NEVER);
+    async requestUnmetered(asker, send, signal = NEVER) {
+      const taken = await places.take(asker, false, signal);
+      if (taken.got !== "place") return { reply: NOT_SENT, hold: undefined };
       const reply = await sendFrom(asker, send);
       books.learnTime(reply);
       books.enter(asker, reply.status);

@@ -4,6 +4,8 @@ export type Links = {
   readonly publicUrl: string | undefined;
   /** Where an athlete connects. */
   connect(): string;
+  /** Where whoever holds this invitation connects. */
+  invitation(token: string): string;
   /** Where an athlete who is known already connects again: no invitation is asked for. */
   reconnect(): string;
   /** Where Strava sends a browser back to, after its owner has agreed or refused. */
@@ -16,6 +18,7 @@ export function createLinks(publicUrl: string | undefined, ownAddress: () => str
   return {
     publicUrl,
     connect: () => `${base()}/auth/strava`,
+    invitation: (token) => `${base()}/auth/strava?invite=${token}`,
     reconnect: () => `${base()}/auth/strava?again`,
     callback: () => `${base()}/auth/strava/callback`,
   };

@@ -18,16 +18,21 @@ const pruneLedger = statement<unknown, [number, number]>(
   "DELETE FROM quota_usage WHERE rowid IN (SELECT rowid FROM quota_usage WHERE day_start_ms < ?1 LIMIT ?2)",
 );
 
+/** Used or expired: they let nobody in any more. There are few, so no index serves this. */
+const pruneInvites = statement<unknown, [number, number]>(
+  "DELETE FROM invites WHERE id IN (SELECT id FROM invites WHERE ifnull(used_at_ms, expires_at_ms) < ?1 LIMIT ?2)",
+);
+
 /**
  * Deletes history older than the retention: ended syncs with their batches and logs, settled findings, the ledger's old
- * days. Counters stay: they are what history was counted for.
+ * days, invitations that let nobody in any more. Counters stay: they are what history was counted for.
  * @returns rows deleted (of these tables themselves).
  */
 export async function pruneHistory(context: SyncContext, retentionMs: number): Promise<number> {
   const { db, clock, commits } = context;
   const beforeMs = plusMs(clock.nowMs(), -retentionMs);
   let deleted = 0;
-  for (const prune of [pruneSyncs, pruneFindings, pruneLedger]) {
+  for (const prune of [pruneSyncs, pruneFindings, pruneLedger, pruneInvites]) {
     let step: number;
     do {
       step = await commits.soon(() => prune(db).run(beforeMs, ROWS_A_STEP).changes);

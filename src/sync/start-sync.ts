@@ -36,22 +36,25 @@ export type Started =
  * sees a sync without a batch. The processor hears of it after the commit.
  */
 export function startSync(context: SyncContext, request: StartSync, processor: RunsBatches): Started {
-  return context.commits.now((): Started => {
-    const athlete = readAthlete(context.db, request.athleteId);
-    const refusal = refuse(context, athlete);
-    if (refusal !== undefined) return refusal;
-    if (athlete === undefined) return { outcome: "athlete_unknown" };
-    const running = readSyncInProgress(context.db, athlete.id);
-    if (running !== undefined) {
-      if (request.restart !== true) return { outcome: "in_progress", syncId: running.id };
-      abortRunsAfterCommit(context, processor, running.id);
-      cancelSync(context, running);
-    }
-    const mode = request.mode ?? (athlete.lastCompleteListAtMs === null ? "full" : "incremental");
-    const syncId = insertStarted(context, athlete, { mode, syncClass: request.syncClass, phase: "discovery" });
-    context.commits.afterCommit(() => processor.wake());
-    return { outcome: "started", syncId, mode };
-  });
+  return context.commits.now((): Started => startSyncWithin(context, request, processor));
+}
+
+/** The same, inside a transaction. */
+export function startSyncWithin(context: SyncContext, request: StartSync, processor: RunsBatches): Started {
+  const athlete = readAthlete(context.db, request.athleteId);
+  const refusal = refuse(context, athlete);
+  if (refusal !== undefined) return refusal;
+  if (athlete === undefined) return { outcome: "athlete_unknown" };
+  const running = readSyncInProgress(context.db, athlete.id);
+  if (running !== undefined) {
+    if (request.restart !== true) return { outcome: "in_progress", syncId: running.id };
+    abortRunsAfterCommit(context, processor, running.id);
+    cancelSync(context, running);
+  }
+  const mode = request.mode ?? (athlete.lastCompleteListAtMs === null ? "full" : "incremental");
+  const syncId = insertStarted(context, athlete, { mode, syncClass: request.syncClass, phase: "discovery" });
+  context.commits.afterCommit(() => processor.wake());
+  return { outcome: "started", syncId, mode };
 }
 
 export type Retried =

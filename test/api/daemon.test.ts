@@ -118,6 +118,7 @@ test("the schedule tells each job's turns, and a job that never runs by itself h
   expect(items).toMatchObject([
     { job: "processor", pattern: "* * * * *", runs: 1, missed: 0, overrun: 0, period_ms: MINUTE_MS, is_running: false },
     { job: "health-check", runs: 1, last_error: null },
+    { job: "revoke-grants", runs: 1, last_error: null },
     { job: "full_sync", pattern: "", next_run_at: null, last_run_at: null, period_ms: null, runs: 0 },
   ]);
   expect(items[0].next_run_at - items[0].last_run_at).toBe(MINUTE_MS);

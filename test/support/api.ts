@@ -6,10 +6,15 @@ import type { Scope } from "../../src/db/schema-books.ts";
 import { createScheduler, type Scheduler } from "../../src/scheduler/scheduler.ts";
 import type { SyncContext } from "../../src/sync/context.ts";
 import { forecastSyncs } from "../../src/sync/forecast-syncs.ts";
+import { revokeGrants } from "../../src/sync/revoke-grants.ts";
+import type { ConnectRules } from "../../src/sync/sign-in.ts";
 import { createTestEngine, type TestEngine, type TestEngineOptions } from "./engine.ts";
 
 export const ADMIN_TOKEN = "admin-token-of-the-test";
 export const RUNTIME_TOKEN = "runtime-token-of-the-test";
+
+/** So much time passes at once while a page is waited for. */
+const STEP_MS = 50;
 
 export type Answer = {
   readonly status: number;
@@ -27,6 +32,10 @@ export type TestApi = {
   post(path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
   patch(path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
   delete(path: string, options?: CallOptions): Promise<Answer>;
+  /** Opens a page as a browser does, without a token; time passes until it is there, at most so long. */
+  visit(address: string, limitMs?: number): Promise<Answer>;
+  /** Lets time pass until something is done, at most so long. */
+  passing<T>(work: Promise<T>, limitMs?: number): Promise<T>;
   /** A token of the table, with this scope. */
   token(scope: Scope, expiresInMs?: number): string;
   /** Lets the engine work until nothing is in progress, at most so long. */
@@ -37,7 +46,11 @@ export type CallOptions = { readonly token?: string | null; readonly headers?: R
 
 /** The whole API on the real engine: only the clock, the dice and Strava are the test's. */
 export function createTestApi(
-  options: TestEngineOptions & { withoutStrava?: boolean; started?: boolean } = {},
+  options: TestEngineOptions & {
+    readonly withoutStrava?: boolean;
+    readonly started?: boolean;
+    readonly connect?: Partial<ConnectRules>;
+  } = {},
 ): TestApi {
   const engine = createTestEngine(options);
   const { clock, db } = engine;
@@ -61,6 +74,13 @@ export function createTestApi(
         lastRunAtMs: null,
         run: async () => void (await engine.monitor.tick()),
       },
+      {
+        job: "revoke-grants",
+        pattern: "* * * * *",
+        catchUp: "skip",
+        lastRunAtMs: null,
+        run: () => revokeGrants(engine.context, engine.seal),
+      },
       { job: "full_sync", pattern: "", catchUp: "skip", lastRunAtMs: null, run: () => {} },
     ],
   });
@@ -79,6 +99,7 @@ export function createTestApi(
     revokeJob: "revoke-grants",
     quotaRules,
     forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: options.requestsInFlight ?? 8 }),
+    connectRules: { mode: "open", clubId: undefined, athleteCapacity: undefined, ...options.connect },
     auth: createAuth({
       context,
       fixedTokens: [
@@ -93,13 +114,27 @@ export function createTestApi(
 
   async function call(method: string, path: string, body: unknown, { token, headers }: CallOptions): Promise<Answer> {
     const authorization = token === null ? {} : { authorization: `Bearer ${token ?? ADMIN_TOKEN}` };
-    const response = await api.fetch(
-      new Request(`http://localhost${path}`, {
-        method,
-        headers: { ...authorization, ...headers },
-        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
-      }),
-    );
+    const request = new Request(`http://localhost${path}`, {
+      method,
+      headers: { ...authorization, ...headers },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    return readAnswer(await api.fetch(request));
+  }
+
+  async function passing<T>(work: Promise<T>, limitMs = 2 * MINUTE_MS): Promise<T> {
+    let isSettled = false;
+    const settled = work.finally(() => {
+      isSettled = true;
+    });
+    // Whoever awaits it hears of a failure; until then it is nobody's.
+    settled.catch(() => {});
+    for (let passedMs = 0; !isSettled && passedMs <= limitMs; passedMs += STEP_MS) await clock.advance(STEP_MS);
+    if (!isSettled) throw new Error(`It did not end within ${limitMs / 1_000} s of simulated time`);
+    return settled;
+  }
+
+  async function readAnswer(response: Response): Promise<Answer> {
     const text = await response.text();
     const isJson = /json/.test(response.headers.get("content-type") ?? "");
     return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : undefined };
@@ -113,6 +148,11 @@ export function createTestApi(
     post: (path, body, how = {}) => call("POST", path, body, how),
     patch: (path, body, how = {}) => call("PATCH", path, body, how),
     delete: (path, how = {}) => call("DELETE", path, undefined, how),
+    visit(address, limitMs) {
+      const { pathname, search } = new URL(address, "http://localhost");
+      return passing(call("GET", pathname + search, undefined, { token: null }), limitMs);
+    },
+    passing,
     token(scope, expiresInMs) {
       const token = `token-of-${scope}-${++made}`;
       const nowMs = clock.nowMs();

@@ -57,6 +57,8 @@ export type TestEngineOptions = {
   readonly reserve?: number | { readonly fraction: number };
   readonly headroom?: number;
   readonly timeoutMs?: number;
+  readonly apiUrl?: string;
+  readonly oauthUrl?: string;
   readonly tracer?: Tracer;
   readonly fetch?: (sandbox: Sandbox) => Fetch;
   readonly db?: Db;
@@ -113,8 +115,8 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
   const strava = createStravaClient({
     fetch: (request) => (mortal.isDead() ? new Promise(() => {}) : fetch(request)),
     clock: mortal.clock,
-    apiUrl: "https://strava.test/api/v3",
-    oauthUrl: "https://strava.test/oauth",
+    apiUrl: options.apiUrl ?? "https://strava.test/api/v3",
+    oauthUrl: options.oauthUrl ?? "https://strava.test/oauth",
     clientId: "12345",
     clientSecret: "sandbox-secret",
     timeoutMs: options.timeoutMs ?? 30_000,
