@@ -8,6 +8,8 @@ import { createTestWorld, type TestWorld } from "./test-world.ts";
 /** `serve`, running within a test's process, in a world of its own, on a free port. */
 export type RunningDaemon = {
   readonly world: TestWorld;
+  /** Where it listens. */
+  readonly address: string;
   get(path: string): Promise<ApiAnswer>;
   post(path: string, body?: unknown): Promise<ApiAnswer>;
   /** Sends what Ctrl-C sends. @returns the exit code. */
@@ -22,13 +24,13 @@ const START_LIMIT_MS = 10_000;
 /** Starts it on a data directory; throws with what it said when it does not listen. */
 export async function aDaemon(
   directory: string,
-  options: { args?: readonly string[]; clock?: Clock } = {},
+  options: { args?: readonly string[]; clock?: Clock; env?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningDaemon> {
-  const { args = [], clock = systemClock } = options;
+  const { args = [], clock = systemClock, env = {} } = options;
   const world = createTestWorld({
     clock,
     fetch: (request) => fetch(request),
-    env: { BROOMWAGON_DATA_DIR: directory },
+    env: { BROOMWAGON_DATA_DIR: directory, ...env },
   });
   let exitCode: number | undefined;
   const exited = world.run("serve", "--port", "0", ...args).then((code) => {
@@ -50,6 +52,7 @@ export async function aDaemon(
   };
   return {
     world,
+    address,
     get: (path) => ask(path, {}),
     post: (path, body) => ask(path, { method: "POST", ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
     end: () => {
