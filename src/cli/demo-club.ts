@@ -6,7 +6,7 @@ import { createSandbox, type Sandbox } from "../sandbox/sandbox.ts";
 const RACES_OF_THE_INCIDENT = 65;
 const SEED = 20_251_117;
 
-/** A club of eight, and a Strava that takes its time, so that a person sees things move. */
+/** A club of eight, one who is not connected yet, and a Strava that takes its time, so that a person sees things move. */
 export function openDemoClub({ clock, fetch }: { clock: Clock; fetch: Fetch }): {
   sandbox: Sandbox;
   brokenStravaId: number;
@@ -16,7 +16,13 @@ export function openDemoClub({ clock, fetch }: { clock: Clock; fetch: Fetch }): 
     clock,
     deliver: toLoopbackOnly(fetch),
     seed: SEED,
-    club: { athletes: [{ activities: 240, races: RACES_OF_THE_INCIDENT }, ...Array.from({ length: 7 }, () => others)] },
+    club: {
+      athletes: [
+        { activities: 240, races: RACES_OF_THE_INCIDENT },
+        ...Array.from({ length: 7 }, () => others),
+        { ...others, isConnected: false },
+      ],
+    },
     latencyMs: { min: 40, max: 160 },
     // Strava's own limits would have the demo wait for its next quarter of an hour.
     quota: { read: { quarter: 600, day: 30_000 }, overall: { quarter: 1_200, day: 60_000 } },

@@ -196,11 +196,12 @@ async function cost(client: DaemonClient, { terminal, clock, timeZone }: World):
   return ["", "What it cost of Strava's quota:", ...renderQuota(quota, drawing)].join("\n");
 }
 
-function invitation({ directory }: Stage, { program }: World): string {
+function invitation({ daemon, directory }: Stage, { program }: World): string {
   const run = (words: string) => `  BROOMWAGON_DATA_DIR=${directory.path} ${program} ${words}`;
   return [
     "",
-    "The demo goes on till Ctrl-C. Try, in another terminal:",
+    `The demo goes on till Ctrl-C. Sign in as an athlete, in a browser: ${daemon.url}/auth/strava`,
+    "Try, in another terminal:",
     "",
     run("status"),
     run("sync --all --mode full --wait"),
