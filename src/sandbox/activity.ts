@@ -153,14 +153,14 @@ export function toStravaJson(value: unknown): string {
 
 const DETAIL_KEYS = new Set(["description", "calories", "polyline", "segment_efforts"]);
 
-/** What follows from a patch without being in it. */
+/** What follows from a patch without being in it. What it takes away stays away. */
 function implied(activity: SandboxActivity, listed: ActivityPatch): ActivityPatch {
   const result: ActivityPatch = {};
-  if (listed.visibility !== undefined && listed.private === undefined) result.private = listed.visibility === "only_me";
-  if (listed.private !== undefined && listed.visibility === undefined) {
+  if (listed.visibility !== undefined && !("private" in listed)) result.private = listed.visibility === "only_me";
+  if (listed.private !== undefined && !("visibility" in listed)) {
     result.visibility = listed.private ? "only_me" : "everyone";
   }
-  if (listed.sport_type !== undefined && listed.type === undefined) {
+  if (listed.sport_type !== undefined && !("type" in listed)) {
     result.type = listed.sport_type === "TrailRun" ? "Run" : listed.sport_type;
   }
   if (listed.start_date_local === undefined && (listed.start_date !== undefined || listed.utc_offset !== undefined)) {
