@@ -146,7 +146,13 @@ describe("a detail that Strava does not show", () => {
   });
 
   test("case 29: a race that the list goes on to show and the detail does not is withdrawn when a second sync is told so too, and back when a detail comes", async () => {
-    const engine = engineWith(dailyRuns(10, [0, 4]));
+    const shownMeanwhile: boolean[] = [];
+    const engine: TestEngine = engineWith(dailyRuns(10, [0, 4]), {
+      fetch: (sandbox) => (request) => {
+        if (request.url.endsWith(`/activities/${id}`)) shownMeanwhile.push(raceOf(engine, id).withdrawnAtMs === null);
+        return sandbox.fetch(request);
+      },
+    });
     const id = activityIdAt(engine, 4);
     engine.sandbox.injectFault({
       match: { activityId: id },
@@ -164,6 +170,8 @@ describe("a detail that Strava does not show", () => {
     engine.sandbox.clearFaults();
     await syncToEnd(engine, { mode: "full" });
     expect(raceOf(engine, id)).toMatchObject({ enrichment: "enriched", withdrawnAtMs: null, withdrawnReason: null });
+    // Once it was withdrawn, the list alone did not bring it back for the while until its detail was asked for.
+    expect(shownMeanwhile).toEqual([true, true, false, false]);
   });
 
   test("case 29: a race too old for the next incremental sync to list is asked for once more there, and withdrawn by the second 404", async () => {
@@ -219,7 +227,13 @@ describe("a detail on which Strava always fails", () => {
   test('case 31: 500 {"message":"error"} for one race: tried five times with growing waits, while all else is enriched; seen by whoever looks', async () => {
     const api = createTestApi({
       db: emptyDb(),
-      sandbox: { quota: PLENTY, club: { athletes: [{ activities: dailyRuns(40, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) }] } },
+      sandbox: {
+        quota: PLENTY,
+        club: { athletes: [{ activities: dailyRuns(40, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) }] },
+        latencyMs: 50,
+      },
+      // One after the other, so that three come behind the one that fails.
+      requestsInFlight: 1,
     });
     const { engine } = api;
     const id = activityIdAt(engine, 6);

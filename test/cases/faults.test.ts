@@ -568,6 +568,7 @@ describe("the books", () => {
     detail: "enrichment",
     token: "token",
     revoke: "revoke",
+    athlete: "probe",
   };
 
   /** Requests by day, athlete, phase and status, as Strava saw them; 0 for those whose answer never got through. */

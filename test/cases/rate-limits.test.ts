@@ -94,21 +94,25 @@ describe("what counts", () => {
     expect(place.sandbox.quota().read.day.used).toBe(1);
   });
 
-  test("case 34: the quota is the application's: what is known of it is Strava's own count, whoever the athletes are", async () => {
-    const engine = engineOf(3, 12);
-    byHand(engine.db, "UPDATE strava_tokens SET expires_at_ms = 1");
-    for (const n of [0, 1, 2]) engine.start(n);
-    await stepUntil(engine, () => countRaces(engine.db, "enriched") === 36);
-    const { overall, read } = engine.context.governor.view().quota;
-    const truth = engine.sandbox.quota();
-    expect({ overall: overall.quarter.used, read: read.day.used }).toEqual({
-      overall: truth.overall.quarter.used,
-      read: truth.read.day.used,
+  for (const hasHeaders of [true, false]) {
+    test(`case 34: the quota is the application's: what is known of it is Strava's own count, whoever the athletes are, ${hasHeaders ? "by its headers" : "and where no headers tell"}`, async () => {
+      const engine = engineOf(3, 12);
+      byHand(engine.db, "UPDATE strava_tokens SET expires_at_ms = 1");
+      if (!hasHeaders)
+        engine.sandbox.injectFault({ times: Number.POSITIVE_INFINITY, action: { type: "no_rate_headers" } });
+      for (const n of [0, 1, 2]) engine.start(n);
+      await stepUntil(engine, () => countRaces(engine.db, "enriched") === 36);
+      const { overall, read } = engine.context.governor.view().quota;
+      const truth = engine.sandbox.quota();
+      expect({ overall: overall.quarter.used, read: read.day.used }).toEqual({
+        overall: truth.overall.quarter.used,
+        read: truth.read.day.used,
+      });
+      // Two pages, the last of them empty, and twelve details each; three refreshes cost nothing.
+      expect(truth.read.day.used).toBe(3 * 14);
+      expect(requestsOf(engine, "token")).toBe(3);
     });
-    // Two pages, the last of them empty, and twelve details each; three refreshes cost nothing.
-    expect(truth.read.day.used).toBe(3 * 14);
-    expect(requestsOf(engine, "token")).toBe(3);
-  });
+  }
 });
 
 describe("the limit itself", () => {

@@ -310,11 +310,20 @@ describe("who may see it", () => {
     expect(requestsOf(engine, "detail")).toBe(2);
   });
 
-  test("case 26: a private race is never published: nobody consented, and without a token nothing of it is given out", async () => {
+  test("case 26: a private race is never published, with the athlete's consent or without, and without a token nothing of it is given out", async () => {
     const secret = "Quiet 10 km of mine";
-    const api = await syncedApi([{ ...RACE, name: secret, visibility: "only_me", description: secret }, RACE]);
-    expect(await newestSync(api)).toMatchObject({ status: "completed", activities_synced: 2 });
+    const api = await syncedApi([
+      { ...RACE, name: secret, visibility: "only_me", description: secret },
+      { ...RACE, name: "For followers", visibility: "followers_only" },
+      { ...RACE, name: "For all" },
+    ]);
+    expect(await newestSync(api)).toMatchObject({ status: "completed", activities_synced: 3 });
     expect((await api.get("/api/admin/athletes/1")).body).toMatchObject({ publish: false });
+    const publishable = async (): Promise<string[]> =>
+      (await api.get("/api/admin/races?publishable=true")).body.items.map((race: { name: string }) => race.name);
+    expect(await publishable()).toEqual([]);
+    await api.patch("/api/admin/athletes/1", { publish: true });
+    expect(await publishable()).toEqual(["For all"]);
     const { paths } = (await api.get("/swagger/json", { token: null })).body;
     for (const path of [...Object.keys(paths), "/races", "/api/races"].filter((path) => !path.includes("{"))) {
       expect((await api.visit(path)).text).not.toContain(secret);
@@ -325,6 +334,7 @@ describe("who may see it", () => {
     expect((await api.get("/api/admin/races", { token: api.token("read") })).body.items[0]).toMatchObject({
       name: secret,
       visibility: "only_me",
+      publishable: false,
     });
   });
 });
