@@ -9,6 +9,7 @@ export const whySkipped = chromiumPath === undefined ? " (skipped: no chromium o
 /** Without a sandbox of its own, as containers run it, and asking nothing of the world by itself. */
 const ARGS = [
   "--no-sandbox",
+  "--disable-dev-shm-usage",
   "--disable-gpu",
   "--disable-quic",
   "--no-first-run",
@@ -27,7 +28,7 @@ export async function openPhone(browser: Browser): Promise<{ page: Page; trouble
   const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
   const page = await context.newPage();
   const troubles: string[] = [];
-  page.setDefaultTimeout(5_000);
+  page.setDefaultTimeout(10_000);
   page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
   page.on("requestfailed", (request) => troubles.push(`failed: ${request.url()}`));
   page.on("request", (request) => {

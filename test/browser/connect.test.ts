@@ -11,7 +11,7 @@ import { aDaemon, type RunningDaemon } from "../cli/running-daemon.ts";
 import { chromiumPath, launchChromium, openPhone, whySkipped } from "./chromium.ts";
 
 /** Signing in as a person does: a real browser, the daemon on a port, and the sandbox as Strava on another. */
-const LIMIT_MS = 15_000;
+const LIMIT_MS = 30_000;
 const person = test.skipIf(chromiumPath === undefined);
 
 /** Each test signs in as somebody of its own. */
