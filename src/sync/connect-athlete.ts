@@ -70,7 +70,9 @@ export async function connectAthlete(
     span.setAttributes({ "broomwagon.connect.outcome": connected.outcome });
     if (connected.outcome !== "connected") {
       const { traceId: trace_id, spanId: span_id } = span;
-      log.info("sign_in.ended", `A sign-in ended without an athlete: ${connected.outcome}.`, { trace_id, span_id });
+      // Anybody can send a state that is none: that is not worth a line each time.
+      const level = connected.outcome === "state_unknown" ? "debug" : "info";
+      log[level]("sign_in.ended", `A sign-in ended without an athlete: ${connected.outcome}.`, { trace_id, span_id });
     }
     return connected;
   } finally {
@@ -98,10 +100,10 @@ async function connect(connecting: Connecting, { state, code, scope, error }: Ca
   try {
     const granted = combineScopes([grant.scope, scope]);
     return await admit(connecting, { grant, granted }, { isKnown, inviteId: signIn.inviteId });
-  } catch (error) {
+  } catch (cause) {
     // Nothing could be stored, not even that the grant is to be revoked.
     if (!isKnown) await revokeWithoutRecord(connecting, grant);
-    throw error;
+    throw cause;
   }
 }
 

@@ -1,11 +1,14 @@
 import { expect, test } from "bun:test";
 import { type BatchId, epochMs, leaseToken, raceId, type SyncId } from "../../src/core/units.ts";
+import { readAthleteByStravaId } from "../../src/db/athletes.ts";
 import * as batchStatements from "../../src/db/batches.ts";
 import * as findingStatements from "../../src/db/findings.ts";
+import { findInvite } from "../../src/db/invites.ts";
 import { askAgainForMissing, storeNotFound } from "../../src/db/missing-races.ts";
 import type { Db } from "../../src/db/open.ts";
 import * as raceStatements from "../../src/db/races.ts";
 import { readDueRevocations } from "../../src/db/revocations.ts";
+import { deleteExpiredSignIns, insertSignIn, takeSignIn } from "../../src/db/sign-ins.ts";
 import { readSyncLogs } from "../../src/db/sync-logs.ts";
 import { readSyncNeeds } from "../../src/db/sync-needs.ts";
 import * as syncStatements from "../../src/db/syncs.ts";
@@ -110,6 +113,15 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
     ({ db, syncId }) => findingStatements.readOpenFindingsOfSync(db, syncId),
   ],
   ["countRemedies", ["findings_of_sync"], ({ db, syncId }) => findingStatements.countRemedies(db, syncId, NOW)],
+  ["takeSignIn", ["sqlite_autoindex_sign_ins"], ({ db }) => takeSignIn(db, "hash", NOW)],
+  ["deleteExpiredSignIns", ["sign_ins_expiry"], ({ db }) => deleteExpiredSignIns(db, NOW)],
+  [
+    "insertSignIn",
+    [],
+    ({ db }) => insertSignIn(db, { stateHash: "h", nowMs: NOW, expiresAtMs: NOW, inviteId: null }, 9),
+  ],
+  ["findInvite", ["invites_hash"], ({ db }) => findInvite(db, "hash")],
+  ["readAthleteByStravaId", ["athletes_strava_id"], ({ db }) => readAthleteByStravaId(db, 1)],
   ["readDueRevocations", ["revocations_due"], ({ db }) => readDueRevocations(db, NOW, 10)],
   ["readSyncNeeds", ["syncs_in_progress", "races_pending", "races_of_athlete"], ({ db }) => readSyncNeeds(db)],
   ["readSyncLogs", ["sync_logs_of_sync"], ({ db, syncId }) => readSyncLogs(db, { syncId }, 1_000, 50)],

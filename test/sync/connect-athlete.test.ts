@@ -115,6 +115,8 @@ describe("a state", () => {
     }
     expect(requestsOf(at.engine, "token")).toBe(0);
     expect(countRows(at, "sign_ins")).toBe(1);
+    // Whoever sends a thousand of these fills no log.
+    expect(at.engine.lines).toEqual([]);
   });
 
   test("is used up by refusing as well, and without a code by nothing but itself", async () => {
