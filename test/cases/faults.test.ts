@@ -363,7 +363,7 @@ describe("deaths and doubles", () => {
       for (const rival of rivals) await rival.end();
       expect(winners.length).toBe(rounds);
     });
-  });
+  }, 20_000);
 
   test("case 69: two engines on one file claim no batch twice and ask for no race twice, and the syncs come out as with one", async () => {
     await onFile(async (path, db) => {

@@ -271,7 +271,7 @@ test("case 24: local times, from UTC-10 to UTC+13 and through the days on which 
   for (const hour of ["2025-03-09T02:00:0", "2025-11-02T01:00:0"]) expect(csv.includes(hour)).toBe(true);
   expect(farEast === atUtc).toBe(true);
   expect(newYork === atUtc).toBe(true);
-});
+}, 20_000);
 
 describe("who may see it", () => {
   test("case 26: everyone, followers only, only me; whatever is unclear counts as only me, and `private` always wins", async () => {
