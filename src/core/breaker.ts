@@ -82,6 +82,8 @@ export function verdictOf(fault: Fault, item: string): Verdict {
     case "wrong_athlete":
     case "code_refused":
     case "capacity_reached":
+    case "subscription_exists":
+    case "callback_unverifiable":
     case "bad_request":
       return { says: "alive" };
     default:

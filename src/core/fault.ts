@@ -45,6 +45,10 @@ export type FaultKind =
   | { readonly scope: "item"; readonly kind: "code_refused" }
   // 403 for a code that names the Application: no more athletes fit. Those who are connected notice nothing.
   | { readonly scope: "item"; readonly kind: "capacity_reached" }
+  // 400 for a subscription to events: the application has one already, and Strava allows one.
+  | { readonly scope: "item"; readonly kind: "subscription_exists" }
+  // 400 for a subscription to events: Strava asked the callback, and did not get its challenge back in time.
+  | { readonly scope: "item"; readonly kind: "callback_unverifiable" }
   // Any other 4xx: the request itself is refused, and would be again.
   | { readonly scope: "item"; readonly kind: "bad_request" }
   // The caller's signal called the request off, before or while it ran.
@@ -71,6 +75,8 @@ export function isRetryable(fault: FaultKind): boolean {
     case "wrong_athlete":
     case "code_refused":
     case "capacity_reached":
+    case "subscription_exists":
+    case "callback_unverifiable":
     case "bad_request":
       return false;
     default:

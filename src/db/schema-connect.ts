@@ -4,6 +4,7 @@
  */
 import { sql } from "drizzle-orm";
 import { check, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { StravaAspect, StravaObject } from "../core/strava-event.ts";
 import type { AthleteId, EpochMs } from "../core/units.ts";
 
 /** Sign-ins that Strava has not sent back yet. The state itself is only in the athlete's browser; here is its hash. */
@@ -36,9 +37,6 @@ export const invites = sqliteTable(
   },
   (invite) => [uniqueIndex("invites_hash").on(invite.tokenHash)],
 );
-
-export type StravaObject = "activity" | "athlete";
-export type StravaAspect = "create" | "update" | "delete";
 
 /**
  * Events that Strava has told of, stored before they are acknowledged. They are hints: each starts a look, and none is

@@ -5,6 +5,7 @@ import { ask, type Line } from "./exchange.ts";
 import { createOAuthCalls } from "./oauth.ts";
 import { type Parsed, parseJson } from "./raw-json.ts";
 import type { ActivityPage, ClubPage, Reply } from "./reply.ts";
+import { createSubscriptionCalls } from "./subscriptions.ts";
 import { parseActivity, parseActivityPage } from "./wire.ts";
 import { parseClubPage } from "./wire-oauth.ts";
 
@@ -128,6 +129,7 @@ export function createStravaClient(options: StravaClientOptions) {
     },
 
     ...createOAuthCalls(line, { ...options, oauthUrl: normalizeUrl(options.oauthUrl) }),
+    ...createSubscriptionCalls(line, { ...options, apiUrl }),
   };
 }
 

@@ -13,7 +13,7 @@ export type Line = { readonly fetch: Fetch; readonly clock: Clock; readonly time
 export type Question<Value> = {
   readonly asked: Asked;
   readonly url: string;
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as a form. */
   readonly body?: URLSearchParams;

@@ -2,9 +2,9 @@ import type { Fault } from "../core/fault.ts";
 
 /**
  * What was asked for decides what a refusal means: the API judges access tokens; the token endpoint judges refresh tokens
- * (`oauth`), or the codes that new athletes bring (`code`).
+ * (`oauth`), or the codes that new athletes bring (`code`); subscriptions to events are judged by their callback.
  */
-export type Asked = "api" | "oauth" | "code";
+export type Asked = "api" | "oauth" | "code" | "subscription";
 
 /**
  * Tells what a refusal means, from its status and body. Never looks further into the body than the fixed words that
@@ -24,10 +24,11 @@ export function classifyRefusal(asked: Asked, status: number, body: string): Fau
   const errors = readErrors(body);
   if (asked === "code" && (status === 400 || status === 401)) return classifyCodeRefusal(status, errors);
   if (asked === "code" && status === 403 && tellsOfCapacity(body, errors)) return CAPACITY_REACHED;
+  if (asked === "subscription" && (status === 400 || status === 401)) return classifySubscription(status, errors);
   if (status === 401) return asked === "oauth" ? classifyTokenRefusal(status, errors) : classify401(errors);
   if (status === 400 && asked === "oauth") return classifyTokenRefusal(status, errors);
   if (status === 403) return classify403(body, errors);
-  if (status === 404 && asked === "api") return classify404(body);
+  if (status === 404 && (asked === "api" || asked === "subscription")) return classify404(body);
   if (status === 408) return serverError(status);
   if (names(errors, "Application")) return wrongClient(status);
   return { scope: "item", kind: "bad_request", status, message: `Strava refused the request (${status})` };
@@ -116,6 +117,21 @@ const CAPACITY_REACHED: Fault = {
   status: 403,
   message: "Strava lets this application connect no more athletes (403)",
 };
+
+/** Subscriptions are asked for with the client's id and secret alone, so a 401 means those. */
+function classifySubscription(status: number, errors: readonly StravaError[]): Fault {
+  if (status === 401 || names(errors, "Application")) return wrongClient(status);
+  if (!names(errors, "PushSubscription")) {
+    return { scope: "item", kind: "bad_request", status, message: `Strava refused the subscription (${status})` };
+  }
+  // "already exists", where it says so: it has been seen to blame the callback for that as well.
+  if (errors.some(({ code }) => typeof code === "string" && /exist/i.test(code))) {
+    const message = `Strava has a subscription of this application already (${status})`;
+    return { scope: "item", kind: "subscription_exists", status, message };
+  }
+  const message = `Strava could not verify the callback of the subscription (${status})`;
+  return { scope: "item", kind: "callback_unverifiable", status, message };
+}
 
 const wrongClient = (status: number): Fault => ({
   scope: "application",

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/units.ts";
 import { ask, type Line } from "./exchange.ts";
-import { type Parsed, parseJson } from "./raw-json.ts";
+import { type Parsed, parseJsonAs } from "./raw-json.ts";
 import type { AuthorizationGrant, Reply, TokenGrant } from "./reply.ts";
 import { parseAuthorization, parseTokenGrant } from "./wire-oauth.ts";
 
@@ -49,7 +49,7 @@ export function createOAuthCalls(
           ...tokenRequest,
           asked: "code",
           body: new URLSearchParams({ ...client, grant_type: "authorization_code", code }),
-          read: (text) => readAs(text, (body) => parseAuthorization(body, clock.nowMs())),
+          read: (text) => parseJsonAs(text, (body) => parseAuthorization(body, clock.nowMs())),
         },
         signal,
       );
@@ -67,7 +67,7 @@ export function createOAuthCalls(
           ...tokenRequest,
           asked: "oauth",
           body: new URLSearchParams({ ...client, grant_type: "refresh_token", refresh_token: refreshToken }),
-          read: (text) => readAs(text, (body) => parseTokenGrant(body, { refreshToken, nowMs: clock.nowMs() })),
+          read: (text) => parseJsonAs(text, (body) => parseTokenGrant(body, { refreshToken, nowMs: clock.nowMs() })),
         },
         signal,
       );
@@ -114,11 +114,6 @@ export function createOAuthCalls(
 
 const MAX_BYTES = 1_000_000;
 const ACCEPT_JSON = { accept: "application/json" };
-
-function readAs<Value>(text: string, parse: (body: unknown) => Parsed<Value>): Parsed<Value> {
-  const body = parseJson(text);
-  return body.ok ? parse(body.value) : body;
-}
 
 /** The 200 is the confirmation; the body is empty or repeats the token. */
 const readRevoked = (): Parsed<"revoked"> => ({ ok: true, value: "revoked" });

@@ -17,6 +17,12 @@ export function parseJson(text: string): Parsed<unknown> {
   }
 }
 
+/** Parses a body, and then what it holds. */
+export function parseJsonAs<Value>(text: string, parse: (body: unknown) => Parsed<Value>): Parsed<Value> {
+  const body = parseJson(text);
+  return body.ok ? parse(body.value) : body;
+}
+
 /** A reader deep in a payload ends the whole of it; `attempt` catches it. */
 export class Malformed extends Error {
   override readonly name = "Malformed";
