@@ -38,8 +38,16 @@ const readAthleteById = oncePerDb((db) =>
 
 /** The athlete of that id at Strava; undefined when we know none. */
 export function readAthleteByStravaId(db: Db, stravaId: number): AthleteRow | undefined {
-  return db.select().from(athletes).where(eq(athletes.stravaId, stravaId)).get();
+  return readByStravaId(db).get({ stravaId });
 }
+
+const readByStravaId = oncePerDb((db) =>
+  db
+    .select()
+    .from(athletes)
+    .where(eq(athletes.stravaId, sql.placeholder("stravaId")))
+    .prepare(),
+);
 
 /** How many athletes are in each status; those that nobody is in are left out. */
 export function countAthletesByStatus(db: Db): ReadonlyMap<AthleteStatus, number> {

@@ -11,6 +11,10 @@ export type CounterName =
   | "batches_completed"
   | "batches_failed"
   | "races_enriched"
+  /** Strava's events: stored for the first time; requests that they led to; given up since Strava could not be asked. */
+  | "events_received"
+  | "events_looked_at"
+  | "events_given_up"
   | "stalls_detected"
   | "remedies_applied"
   | "remedies_verified"

@@ -26,7 +26,7 @@ const listRaceStatement = statement<
     string | null,
     string,
     number,
-    number,
+    number | null,
   ]
 >(
   `INSERT INTO races (athlete_id, strava_activity_id, name, sport_type, distance_m, moving_s, elapsed_s, elevation_gain_m,
@@ -53,11 +53,12 @@ const listRaceStatement = statement<
  * unavailable is asked for again, and one that was withdrawn is back, but for one whose detail was answered 404 last:
  * only a detail brings that back. What an admin edited or hid stays (I9).
  * @param race.fingerprint of the listed fields, from `listFingerprint`.
+ * @param race.syncId the sync whose list showed it; null: none did.
  * @returns whether it was not known before.
  */
 export function storeListedRace(
   db: Db,
-  race: { athleteId: AthleteId; activity: ListedActivity; fingerprint: string; syncId: SyncId; nowMs: EpochMs },
+  race: { athleteId: AthleteId; activity: ListedActivity; fingerprint: string; syncId: SyncId | null; nowMs: EpochMs },
 ): boolean {
   const { activity } = race;
   const row = listRaceStatement(db).get(

@@ -12,7 +12,13 @@ export type SettingName =
   // Whether a person holds the whole daemon: "yes" or "no".
   | "paused"
   // What the governor knows beside the quota's windows.
-  | "governor";
+  | "governor"
+  // Strava's events: the unguessable part of the path and the token of the handshake, both sealed.
+  | "webhook_path_secret"
+  | "webhook_verify_token"
+  // The subscription as it was last seen, as JSON; "1" when somebody switched it off.
+  | "webhook_subscription"
+  | "webhook_switched_off";
 
 export function readSetting(db: Db, name: SettingName): string | undefined {
   return db.select({ value: settings.value }).from(settings).where(eq(settings.name, name)).get()?.value;
@@ -20,4 +26,8 @@ export function readSetting(db: Db, name: SettingName): string | undefined {
 
 export function storeSetting(db: Db, name: SettingName, value: string): void {
   db.insert(settings).values({ name, value }).onConflictDoUpdate({ target: settings.name, set: { value } }).run();
+}
+
+export function deleteSetting(db: Db, name: SettingName): void {
+  db.delete(settings).where(eq(settings.name, name)).run();
 }

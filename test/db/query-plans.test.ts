@@ -4,15 +4,17 @@ import { readAthleteByStravaId } from "../../src/db/athletes.ts";
 import * as batchStatements from "../../src/db/batches.ts";
 import * as findingStatements from "../../src/db/findings.ts";
 import { findInvite } from "../../src/db/invites.ts";
+import { findHeldRace, storeLookedAtRace } from "../../src/db/looked-at-races.ts";
 import { askAgainForMissing, storeNotFound } from "../../src/db/missing-races.ts";
 import type { Db } from "../../src/db/open.ts";
 import * as raceStatements from "../../src/db/races.ts";
 import { readDueRevocations } from "../../src/db/revocations.ts";
 import { deleteExpiredSignIns, insertSignIn, takeSignIn } from "../../src/db/sign-ins.ts";
+import * as eventStatements from "../../src/db/strava-events.ts";
 import { readSyncLogs } from "../../src/db/sync-logs.ts";
 import { readSyncNeeds } from "../../src/db/sync-needs.ts";
 import * as syncStatements from "../../src/db/syncs.ts";
-import { activity, insertAthlete, insertBatch, insertRace, insertSync, NOW } from "../support/builders.ts";
+import { activity, anEvent, insertAthlete, insertBatch, insertRace, insertSync, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
 
 type Scene = { db: Db; athleteId: ReturnType<typeof insertAthlete>; syncId: SyncId; batchId: BatchId };
@@ -61,6 +63,8 @@ const listed = (s: Scene) => ({
   nowMs: NOW,
 });
 const unserved = (s: Scene) => ({ athleteId: s.athleteId, syncId: s.syncId, exhaustedSize: undefined, limit: 15 });
+
+const lookedAt = { ownerId: 1, objectType: "activity", objectId: 2, throughId: 9, aspects: "delete" } as const;
 
 /** Each hot statement, by the function that runs it, and the indexes that are there for it. */
 const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
@@ -124,6 +128,29 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
   ["readAthleteByStravaId", ["athletes_strava_id"], ({ db }) => readAthleteByStravaId(db, 1)],
   ["readDueRevocations", ["revocations_due"], ({ db }) => readDueRevocations(db, NOW, 10)],
   ["readSyncNeeds", ["syncs_in_progress", "races_pending", "races_of_athlete"], ({ db }) => readSyncNeeds(db)],
+  ["readDueEvents", ["strava_events_due"], ({ db }) => eventStatements.readDueEvents(db, NOW, 10)],
+  ["nextEventDueAtMs", ["strava_events_due"], ({ db }) => eventStatements.nextEventDueAtMs(db, NOW)],
+  ["settleEvent", ["PRIMARY KEY"], ({ db }) => eventStatements.settleEvent(db, 1, "no_matter", NOW)],
+  [
+    "settleEventsOf",
+    ["strava_events_open_of_object"],
+    ({ db }) => eventStatements.settleEventsOf(db, lookedAt, { outcome: "stored", nowMs: NOW }),
+  ],
+  [
+    "postponeEventsOf",
+    ["strava_events_open_of_object"],
+    ({ db }) => eventStatements.postponeEventsOf(db, lookedAt, { atMs: NOW, misses: 1, error: null, nowMs: NOW }),
+  ],
+  ["viewInbox", ["strava_events_due"], ({ db }) => eventStatements.viewInbox(db)],
+  ["pruneEvents", ["strava_events_settled"], ({ db }) => eventStatements.pruneEvents(db, NOW, 20)],
+  ["pruneCrowd", ["PRIMARY KEY"], ({ db }) => eventStatements.pruneCrowd(db, 10, 20)],
+  ["readAthleteByStravaId", ["athletes_strava_id"], ({ db }) => readAthleteByStravaId(db, 5)],
+  ["findHeldRace", ["races_activity"], (s) => findHeldRace(s.db, s.athleteId, 5)],
+  [
+    "storeLookedAtRace",
+    ["races_activity"],
+    (s) => storeLookedAtRace(s.db, { athleteId: s.athleteId, activity: activity(), syncId: null, nowMs: NOW }),
+  ],
   ["readSyncLogs", ["sync_logs_of_sync"], ({ db, syncId }) => readSyncLogs(db, { syncId }, 1_000, 50)],
 ];
 
@@ -153,6 +180,16 @@ for (const [name, index, run] of SORTING) {
     expect(plan).not.toMatch(/^SCAN (?!CONSTANT ROW)(?!.*USING (?:COVERING )?INDEX)/m);
   });
 }
+
+test("an event that comes reads by index what is open, and what it may be a copy of", () => {
+  const plan = plansOf(({ db }) => {
+    eventStatements.insertEvent(db, anEvent(), NOW);
+    eventStatements.insertEvent(db, anEvent(), NOW);
+  });
+  expect(plan).toContain("SCAN strava_events USING INDEX strava_events_open");
+  expect(plan).toContain("SEARCH strava_events USING COVERING INDEX strava_events_same");
+  expect(plan).not.toMatch(/^SCAN strava_events$/m);
+});
 
 test("the check of the plans sees a table that is read through, and a sort", () => {
   const plan = plansOf(({ db }) => db.$client.query("SELECT * FROM races ORDER BY name").all());

@@ -1,4 +1,5 @@
 import type { DetailedActivity } from "../../src/core/activity.ts";
+import type { StravaEvent } from "../../src/core/strava-event.ts";
 import {
   type AthleteId,
   type BatchId,
@@ -106,6 +107,20 @@ export function activity(values: Partial<DetailedActivity> = {}): DetailedActivi
     polyline: "full",
     description: "A fast course.",
     ...values,
+  };
+}
+
+/** One of Strava's events, parsed: an activity was updated. */
+export function anEvent(changes: Partial<StravaEvent> = {}): StravaEvent {
+  return {
+    subscriptionId: 7,
+    objectType: "activity",
+    objectId: 16_500_000_000,
+    aspect: "update",
+    ownerId: 26_500_001,
+    eventTimeSeconds: 1_763_334_770,
+    isDeauthorized: false,
+    ...changes,
   };
 }
 
