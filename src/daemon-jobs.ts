@@ -7,9 +7,11 @@ import { readSchedule } from "./db/schedule.ts";
 import type { Seal } from "./db/seal.ts";
 import type { Monitor } from "./health/monitor.ts";
 import { type Job, periodOf } from "./scheduler/scheduler.ts";
+import type { StravaEvents } from "./sync/assemble-events.ts";
 import type { SyncContext } from "./sync/context.ts";
 import { keepTerms } from "./sync/keep-terms.ts";
 import type { Processor } from "./sync/processor.ts";
+import { pruneCrowdedEvents } from "./sync/prune-events.ts";
 import { pruneHistory } from "./sync/prune-history.ts";
 import { revokeGrants } from "./sync/revoke-grants.ts";
 import { syncAll } from "./sync/sync-all.ts";
@@ -20,6 +22,12 @@ export const HEALTH_JOB = "health-check";
 export const REVOKE_JOB = "revoke-grants";
 /** Every minute, as the processor's own pattern is by default: an erased athlete's grant is revoked at once. */
 const REVOKE_PATTERN = "* * * * *";
+/** The job that sees to the subscription to Strava's events; also run at the start. */
+export const SUBSCRIPTION_JOB = "webhook-subscription";
+/** Hourly: Strava ends a subscription whose callback has failed for long, and says nothing. */
+const SUBSCRIPTION_PATTERN = "23 * * * *";
+/** Every minute: whatever of Strava's events was left due is found. */
+const EVENTS_PATTERN = "* * * * *";
 /** How long a scheduled start waits for a foreign writer: its next turn may be a week away. */
 const LOCK_LIMIT_MS = 10 * MINUTE_MS;
 /** Each hour: what must be gone after two days, or thirty, is gone an hour before. */
@@ -34,8 +42,9 @@ export function createJobs(parts: {
   processor: Processor;
   monitor: Monitor;
   seal: Seal;
+  events: StravaEvents;
 }): readonly Job[] {
-  const { config, context, processor, monitor, seal } = parts;
+  const { config, context, processor, monitor, seal, events } = parts;
   const job = (name: string, pattern: string | undefined, catchUp: Job["catchUp"], run: Job["run"]): Job => ({
     job: name,
     pattern: pattern ?? "",
@@ -69,6 +78,11 @@ export function createJobs(parts: {
     job("keep-terms", TERMS_PATTERN, "once", async () => {
       await keepTerms(context, processor);
     }),
+    job("strava-events", EVENTS_PATTERN, "skip", async () => {
+      events.inbox.wake();
+      await pruneCrowdedEvents(context);
+    }),
+    job(SUBSCRIPTION_JOB, SUBSCRIPTION_PATTERN, "skip", () => events.subscription.keep()),
     job("prune-history", PRUNE_PATTERN, "once", async () => {
       await pruneHistory(context, config.retentionMs);
     }),

@@ -7,7 +7,7 @@ import type { Config } from "./config.ts";
 import { rollHex } from "./core/dice.ts";
 import type { QuotaRules } from "./core/quota.ts";
 import { type Clock, type Dice, type Fetch, SECOND_MS } from "./core/units.ts";
-import { createJobs, HEALTH_JOB, REVOKE_JOB } from "./daemon-jobs.ts";
+import { createJobs, HEALTH_JOB, REVOKE_JOB, SUBSCRIPTION_JOB } from "./daemon-jobs.ts";
 import { hasAdminToken, insertAdminToken } from "./db/admin-tokens.ts";
 import { retryWhenBusy } from "./db/busy.ts";
 import { type DataDirectory, openDataDirectory } from "./db/data-directory.ts";
@@ -23,6 +23,7 @@ import { recoverLeftBatches } from "./health/recover.ts";
 import { createScheduler, periodOf, type Scheduler } from "./scheduler/scheduler.ts";
 import { createStravaClient } from "./strava/client.ts";
 import { assembleSync } from "./sync/assemble.ts";
+import { assembleEvents, type StravaEvents } from "./sync/assemble-events.ts";
 import type { SyncContext } from "./sync/context.ts";
 import { forecastSyncs } from "./sync/forecast-syncs.ts";
 import { createLinks, type Links } from "./sync/links.ts";
@@ -114,7 +115,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-type Running = { context: SyncContext; processor: Processor; monitor: Monitor; scheduler: Scheduler };
+type Running = {
+  context: SyncContext;
+  processor: Processor;
+  events: StravaEvents;
+  monitor: Monitor;
+  scheduler: Scheduler;
+};
 
 /** Opens the database, proves the key, and brings the schema up to date: in this order, so that nothing is lost. */
 function openStore(options: DaemonOptions, directory: DataDirectory, log: Log, clock: Clock): { db: Db; seal: Seal } {
@@ -187,6 +194,7 @@ function assemble(
     processor.setClaiming(false);
     parts.log.warn("daemon.paused", "A person has paused the daemon: nothing is claimed until somebody resumes it.");
   }
+  const events = assembleEvents(context, { processor, seal, randomBytes });
   const monitor = createMonitor(context, processor, {
     ...config,
     periodMs: periodOf(config.healthCron, config.timezone, clock.nowMs()),
@@ -194,7 +202,7 @@ function assemble(
   const scheduler = createScheduler({
     clock,
     timezone: config.timezone,
-    jobs: createJobs({ config, context, processor, monitor, seal }),
+    jobs: createJobs({ config, context, processor, monitor, seal, events }),
     recorder: {
       ran: (run) => {
         if (run.error !== null)
@@ -204,7 +212,7 @@ function assemble(
       skipped: (job, what, count) => record(context, () => noteJobSkipped(parts.db, job, what, count)),
     },
   });
-  return { context, processor, monitor, scheduler };
+  return { context, processor, events, monitor, scheduler };
 }
 
 const quotaRulesOf = (config: Config): QuotaRules => ({ headroom: config.quotaHeadroom, reserve: config.quotaReserve });
@@ -255,7 +263,7 @@ function patiently<T>(clock: Clock, work: () => T extends PromiseLike<unknown> ?
 }
 
 function begin(running: Running, log: Log, { url, recovered }: { url: string; recovered: number }): void {
-  const { context, processor, scheduler } = running;
+  const { context, processor, events, scheduler } = running;
   if (recovered > 0) log.warn("daemon.recovered", `${recovered} batches of the former process are due again.`);
   if (context.strava === undefined) {
     log.warn(
@@ -265,6 +273,9 @@ function begin(running: Running, log: Log, { url, recovered }: { url: string; re
   }
   scheduler.start();
   processor.wake();
+  events.inbox.wake();
+  // Only now that it listens: Strava calls back before it answers.
+  void scheduler.runNow(SUBSCRIPTION_JOB);
   // The first check does not wait for its minute: whatever happened while the daemon was down is found now.
   void scheduler.runNow(HEALTH_JOB);
   log.info("daemon.started", `Broomwagon listens at ${url}.`);
@@ -278,7 +289,7 @@ async function stop(
   log.info("daemon.stopping", "Stopping: nothing new is claimed.");
   running.scheduler.stop();
   const drained = listener.drain();
-  await running.processor.stop(STOP_BATCHES_MS);
+  await Promise.all([running.processor.stop(STOP_BATCHES_MS), running.events.inbox.stop(STOP_BATCHES_MS)]);
   await within(clock, STOP_ANSWERS_MS, drained);
   await listener.stopNow();
   await tracer.shutdown(FLUSH_TRACES_MS);

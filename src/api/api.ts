@@ -28,6 +28,8 @@ import { syncStartRoutes } from "./sync-starts.ts";
 import { syncStatusRoutes } from "./sync-status.ts";
 import { syncRoutes } from "./syncs.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { subscriptionRoutes } from "./webhook-subscription.ts";
+import { webhookRoutes } from "./webhooks.ts";
 
 export type { ApiDeps } from "./deps.ts";
 
@@ -103,7 +105,9 @@ function buildApp(deps: RouteDeps) {
     .use(quotaRoutes(deps))
     .use(scheduleRoutes(deps))
     .use(daemonControlRoutes(deps))
-    .use(tokenRoutes(deps));
+    .use(tokenRoutes(deps))
+    .use(subscriptionRoutes(deps))
+    .use(webhookRoutes(deps));
 }
 
 function gatedRoutes(app: App): readonly GatedRoute[] {

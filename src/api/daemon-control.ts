@@ -10,7 +10,7 @@ const ControlJson = t.Object({
 });
 
 /** Pausing and resuming the whole daemon. */
-export function daemonControlRoutes({ processor, context }: RouteDeps) {
+export function daemonControlRoutes({ processor, events, context }: RouteDeps) {
   function setClaiming(isClaiming: boolean): typeof ControlJson.static {
     const before = processor.view();
     const isChanged = before.isClaiming !== isClaiming;
@@ -19,6 +19,7 @@ export function daemonControlRoutes({ processor, context }: RouteDeps) {
       // Held by a person, it stays held over a restart.
       context.commits.now(() => storeSetting(context.db, "paused", isClaiming ? "no" : "yes"));
       processor.setClaiming(isClaiming);
+      if (isClaiming) events.inbox.wake();
       const event = isClaiming ? "daemon.resumed" : "daemon.paused";
       context.log.info(event, isClaiming ? "Batches are claimed again." : "Nothing is claimed until somebody resumes.");
     }

@@ -4,6 +4,7 @@ import type { EpochMs } from "../core/units.ts";
 import type { RandomBytes } from "../db/seal.ts";
 import type { Monitor } from "../health/monitor.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
+import type { StravaEvents } from "../sync/assemble-events.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
 import type { ConnectRules } from "../sync/sign-in.ts";
@@ -13,6 +14,7 @@ import type { Auth } from "./auth.ts";
 export type ApiDeps = {
   readonly context: SyncContext;
   readonly processor: Processor;
+  readonly events: StravaEvents;
   readonly monitor: Monitor;
   readonly scheduler: Scheduler;
   /** The scheduler's job that runs the health check: how often the monitor must tick. */

@@ -1,4 +1,5 @@
 import type { Scope } from "../db/schema-books.ts";
+import { maskWebhookPath } from "../sync/webhook-secrets.ts";
 import { type Auth, allows, type Principal } from "./auth.ts";
 import { BEARER } from "./operation.ts";
 import { problemResponse } from "./problem.ts";
@@ -115,7 +116,11 @@ const forbidden = (held: Scope, needed: Scope) =>
   });
 
 const unknownRoute = (method: string, path: string) =>
-  problemResponse(404, "route_unknown", `There is nothing at ${method} ${path}. /swagger shows what there is.`);
+  problemResponse(
+    404,
+    "route_unknown",
+    `There is nothing at ${method} ${maskWebhookPath(path)}. /swagger shows what there is.`,
+  );
 
 const tooLarge = () =>
   problemResponse(413, "too_large", `A body may have ${BODY_LIMIT_BYTES} bytes at most. Send less.`);

@@ -76,6 +76,7 @@ const TAGS = [
   { name: "Health", description: "Stalls, findings and remedies." },
   { name: "Races", description: "What was found." },
   { name: "Daemon", description: "Quota, schedule, pause." },
+  { name: "Webhook", description: "Strava's events: the subscription, and where they come in." },
   { name: "Tokens", description: "Who may use this API." },
   { name: "Probes", description: "For whoever restarts and routes." },
 ];

@@ -6,9 +6,11 @@ export type Operation = {
   /** Half a sentence: what it does. */
   readonly summary: string;
   readonly description?: string;
-  readonly tag: "Athletes" | "Connecting" | "Syncs" | "Health" | "Races" | "Daemon" | "Tokens" | "Probes";
+  readonly tag: "Athletes" | "Connecting" | "Syncs" | "Health" | "Races" | "Daemon" | "Webhook" | "Tokens" | "Probes";
   /** The scope that a caller needs; `public`: none, and no token either. */
   readonly scope: Scope | "public";
+  /** What it takes, where the route reads its body by hand: elsewhere the route's own schema says so. */
+  readonly body?: TSchema;
   /** Answers that are no errors, by status. No `schema`: no body. */
   readonly answers: Readonly<Record<number, Answer>>;
   /** Errors by status, beside those that any route has: what each means here. */
@@ -21,7 +23,7 @@ export const BEARER = "bearer";
 
 /** A route's `detail`: its part of the OpenAPI document. */
 export function operation(told: Operation) {
-  const { summary, description, tag, scope, answers, refusals = {} } = told;
+  const { summary, description, tag, scope, body, answers, refusals = {} } = told;
   const asked =
     scope === "public"
       ? {}
@@ -34,6 +36,7 @@ export function operation(told: Operation) {
     ...(description === undefined ? {} : { description }),
     tags: [tag],
     security: scope === "public" ? [] : [{ [BEARER]: [scope] }],
+    ...(body === undefined ? {} : { requestBody: { content: { "application/json": { schema: asJsonSchema(body) } } } }),
     responses: {
       ...mapValues(answers, answerOf),
       ...mapValues({ ...asked, ...refusals }, refusalOf),

@@ -6,6 +6,7 @@ import { noteServed } from "../db/syncs.ts";
 import type { Span } from "../telemetry/tracing.ts";
 import type { SyncContext } from "./context.ts";
 import { runBatch } from "./run-batch.ts";
+import { settleWithin } from "./settle-within.ts";
 
 export type Processor = {
   /** Something may be due: looks in the next turn of the event loop, and never waits for the tick. */
@@ -224,16 +225,4 @@ export function createProcessor(context: SyncContext): Processor {
     },
     view: () => ({ running: active.size, lastClaimAtMs, lastTickAtMs, isClaiming }),
   };
-}
-
-/** Waits for a promise, but not longer than `limitMs`. */
-function settleWithin(clock: SyncContext["clock"], limitMs: number, promise: Promise<unknown>): Promise<void> {
-  return new Promise((resolve) => {
-    const callOff = clock.after(limitMs, resolve);
-    const settle = () => {
-      callOff();
-      resolve();
-    };
-    promise.then(settle, settle);
-  });
 }

@@ -1,6 +1,7 @@
 import { plusMs } from "../core/units.ts";
 import { statement } from "../db/statement.ts";
 import type { SyncContext } from "./context.ts";
+import { pruneOldEvents } from "./prune-events.ts";
 
 /** A transaction deletes at most so many rows; a sync takes its batches and log lines with it. */
 const ROWS_A_STEP = 20;
@@ -25,13 +26,14 @@ const pruneInvites = statement<unknown, [number, number]>(
 
 /**
  * Deletes history older than the retention: ended syncs with their batches and logs, settled findings, the ledger's old
- * days, invitations that let nobody in any more. Counters stay: they are what history was counted for.
+ * days, invitations that let nobody in any more; and Strava's events a while after they were settled. Counters stay: they
+ * are what history was counted for.
  * @returns rows deleted (of these tables themselves).
  */
 export async function pruneHistory(context: SyncContext, retentionMs: number): Promise<number> {
   const { db, clock, commits } = context;
   const beforeMs = plusMs(clock.nowMs(), -retentionMs);
-  let deleted = 0;
+  let deleted = await pruneOldEvents(context);
   for (const prune of [pruneSyncs, pruneFindings, pruneLedger, pruneInvites]) {
     let step: number;
     do {

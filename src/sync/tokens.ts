@@ -9,7 +9,7 @@ import type { TokenStore } from "./token-store.ts";
 
 export type TokenAnswer =
   | { got: "token"; accessToken: string }
-  | { got: "reconnect"; reason: string } // only the athlete can mend it
+  | { got: "reconnect"; reason: string; isRefused: boolean } // only the athlete can mend it: Strava refuses, or nothing is stored
   | { got: "hold"; hold: Hold } // the application has to wait
   | { got: "trouble"; error: string } // this try failed; another may not
   | { got: "called_off" };
@@ -26,6 +26,8 @@ export type TokenRequest = {
 export type TokenKeeper = TokenStore & {
   /** A token that Strava should take now, refreshed when it has an hour or less to live. */
   accessToken(request: TokenRequest): Promise<TokenAnswer>;
+  /** Asks Strava for a pair whatever the age of the one that is stored: whether the grant still stands. */
+  verifyGrant(request: Omit<TokenRequest, "rejected">): Promise<TokenAnswer>;
 };
 
 /**
@@ -33,6 +35,8 @@ export type TokenKeeper = TokenStore & {
  * @see https://developers.strava.com/docs/authentication/ "Refreshing expired access tokens"
  */
 const REFRESH_WITHIN_MS = HOUR_MS;
+
+const NOTHING_STORED: TokenAnswer = { got: "reconnect", reason: "No usable tokens are stored.", isRefused: false };
 
 /**
  * Keeps every athlete's tokens. One refresh in flight per athlete; the new pair is committed before it is used, since
@@ -63,7 +67,7 @@ export function createTokenKeeper(options: {
       // Twice: the first refusal may be of a token that somebody else has just replaced, or a fault of Strava's.
       for (let tries = 0; tries < 2; tries++) {
         const tokens = store.read(athleteId);
-        if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
+        if (tokens === undefined) return NOTHING_STORED;
         const asker = { athleteId, phase: "token", syncClass } as const;
         const { reply, hold } = await governor.requestUnmetered(asker, () =>
           strava.refreshToken(tokens.refreshToken, signal),
@@ -78,6 +82,7 @@ export function createTokenKeeper(options: {
       }
       return {
         got: "reconnect",
+        isRefused: true,
         reason: "Strava refused the refresh token twice: the athlete revoked the access, or a rotated token was lost.",
       };
     } finally {
@@ -85,11 +90,17 @@ export function createTokenKeeper(options: {
     }
   }
 
+  function startRefresh(request: TokenRequest): Promise<TokenAnswer> {
+    const started = refresh(request).finally(() => refreshes.delete(request.athleteId));
+    refreshes.set(request.athleteId, started);
+    return started;
+  }
+
   return {
     ...store,
     async accessToken(request) {
       const tokens = store.read(request.athleteId);
-      if (tokens === undefined) return { got: "reconnect", reason: "No usable tokens are stored." };
+      if (tokens === undefined) return NOTHING_STORED;
       // By Strava's clock: it gives the same token back until an hour is left by its own.
       const isFresh = tokens.expiresAtMs - governor.view().stravaMs > REFRESH_WITHIN_MS;
       if (request.rejected === undefined ? isFresh : request.rejected !== tokens.accessToken) {
@@ -98,9 +109,15 @@ export function createTokenKeeper(options: {
       if (request.signal.aborted) return { got: "called_off" };
       const running = refreshes.get(request.athleteId);
       if (running !== undefined) return unlessCalledOff(request.signal, running);
-      const started = refresh(request).finally(() => refreshes.delete(request.athleteId));
-      refreshes.set(request.athleteId, started);
-      return unlessCalledOff(request.signal, started);
+      return unlessCalledOff(request.signal, startRefresh(request));
+    },
+    async verifyGrant(request) {
+      const { athleteId, signal } = request;
+      const running = refreshes.get(athleteId);
+      // One that is in flight may have been answered before the grant ended: its answer does not count.
+      if (running !== undefined) await unlessCalledOff(signal, running).catch(() => undefined);
+      if (signal.aborted) return { got: "called_off" };
+      return unlessCalledOff(signal, refreshes.get(athleteId) ?? startRefresh(request));
     },
   };
 }

@@ -20,6 +20,8 @@ const SECRET_TEXTS: readonly RegExp[] = [
   new RegExp(`(${SECRET_WORD}:\\s*)(?=[^\\s]*\\d)[^\\s"&,;)}]{8,}`, "gi"),
   // The OAuth code of a callback address: good for a pair of tokens.
   /([?&]code=)[^\s"&]+/gi,
+  // The unguessable part of the path at which Strava's events come in.
+  /(\/webhooks\/strava\/)[\w-]+/gi,
   // Credentials inside an address: https://user:password@host.
   /(:\/\/)[^\s/@]+(?=@)/g,
   // Strava's tokens and client secret: 40 hex digits. Trace ids have 32, SHA-256 sums 64.

@@ -31,7 +31,14 @@ test("the document is valid OpenAPI 3.1, and needs no daemon", async () => {
 });
 
 /** Routes that want no token: anybody may look. */
-const PUBLIC = ["get /livez", "get /readyz", "get /auth/strava", "get /auth/strava/callback"];
+const PUBLIC = [
+  "get /livez",
+  "get /readyz",
+  "get /auth/strava",
+  "get /auth/strava/callback",
+  "get /webhooks/strava/{secret}",
+  "post /webhooks/strava/{secret}",
+];
 
 test("every route says in a summary what it does, who may use it, and what it answers", async () => {
   const all = await operations();
@@ -66,6 +73,7 @@ test("every part of a path is a parameter, and a body is needed where something 
   }
   expect(all.get("post /api/admin/athletes")?.requestBody?.required).toBe(true);
   expect(all.get("post /api/admin/athletes/{id}/sync")?.requestBody?.required).toBe(false);
+  expect(all.get("post /webhooks/strava/{secret}")?.requestBody?.required).toBe(true);
   for (const [, { requestBody }] of all) {
     if (requestBody !== undefined) expect(Object.keys(requestBody.content)).toEqual(["application/json"]);
   }

@@ -4,6 +4,7 @@ import { MINUTE_MS } from "../../src/core/units.ts";
 import { insertAdminToken } from "../../src/db/admin-tokens.ts";
 import type { Scope } from "../../src/db/schema-books.ts";
 import { createScheduler, type Scheduler } from "../../src/scheduler/scheduler.ts";
+import { assembleEvents } from "../../src/sync/assemble-events.ts";
 import type { SyncContext } from "../../src/sync/context.ts";
 import { forecastSyncs } from "../../src/sync/forecast-syncs.ts";
 import { revokeGrants } from "../../src/sync/revoke-grants.ts";
@@ -93,6 +94,9 @@ export function createTestApi(
   const api = createApi({
     context,
     processor: engine.processor,
+    events: options.withoutStrava
+      ? assembleEvents(context, { ...engine, randomBytes: (count) => new Uint8Array(count).fill(1) })
+      : engine.events,
     monitor: engine.monitor,
     scheduler,
     healthJob: "health-check",

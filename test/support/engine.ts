@@ -19,6 +19,7 @@ import { recoverLeftBatches } from "../../src/health/recover.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
 import { createStravaClient } from "../../src/strava/client.ts";
 import { assembleSync } from "../../src/sync/assemble.ts";
+import { assembleEvents, type StravaEvents } from "../../src/sync/assemble-events.ts";
 import type { SyncContext, SyncRules } from "../../src/sync/context.ts";
 import { createLinks } from "../../src/sync/links.ts";
 import { createProcessor, type Processor } from "../../src/sync/processor.ts";
@@ -38,6 +39,7 @@ export type TestEngine = {
   readonly seal: Seal;
   readonly commits: Commits;
   readonly processor: Processor;
+  readonly events: StravaEvents;
   readonly monitor: Monitor;
   readonly lines: string[];
   /** Starts a sync of the sandbox's n-th athlete (0 first). */
@@ -130,10 +132,8 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     virtualRuns: false,
     ...options.rules,
   };
-  const seal = createSeal({
-    key: new Uint8Array(32).fill(7),
-    randomBytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256)),
-  });
+  const randomBytes = (count: number) => Uint8Array.from({ length: count }, () => Math.floor(dice() * 256));
+  const seal = createSeal({ key: new Uint8Array(32).fill(7), randomBytes });
   const context = assembleSync({
     db,
     clock: mortal.clock,
@@ -152,6 +152,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     owner: `boot-${boots}`,
   });
   const processor = createProcessor(context);
+  const events = assembleEvents(context, { processor, seal, randomBytes });
   const monitor = createMonitor(context, processor, {
     stallAfterDiscoveryMs: 10 * MINUTE_MS,
     stallAfterEnrichmentMs: 10 * MINUTE_MS,
@@ -169,6 +170,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     seal,
     commits: context.commits,
     processor,
+    events,
     monitor,
     lines,
     athlete,
@@ -182,6 +184,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
       const next = boot(options, { clock, sandbox, db, boots: boots + 1 });
       recoverLeftBatches(next.context);
       next.processor.wake();
+      next.events.inbox.wake();
       return next;
     },
     beside: (connection) => boot(options, { clock, sandbox, db: connection, boots: boots + 1 }),

@@ -108,6 +108,10 @@ describe("I10: no credential or personal field is written", () => {
     ['body {"first_name":"Jo Ann","n":1}', 'body {"first_name":"[redacted]","n":1}'],
     ["password: correct-horse-7, token: short", "password: [redacted], token: short"],
     ["back at /auth/strava/callback?state=s&code=abc123", "back at /auth/strava/callback?state=s&code=[redacted]"],
+    [
+      "POST https://club.example/webhooks/strava/AbC-123_x failed",
+      "POST https://club.example/webhooks/strava/[redacted] failed",
+    ],
     ["GET https://user:hush@host/path", "GET https://[redacted]@host/path"],
     [`refused ${"0123456789abcdef0123".repeat(2)}.`, "refused [redacted]."],
     ["mail to jo.ann+club@mail.example.org bounced", "mail to [redacted] bounced"],
