@@ -14,6 +14,9 @@ import { tokenCreate } from "./token-create.ts";
 import { tokenList } from "./token-list.ts";
 import { tokenRevoke } from "./token-revoke.ts";
 import { version } from "./version.ts";
+import { webhookCreate } from "./webhook-create.ts";
+import { webhookDelete } from "./webhook-delete.ts";
+import { webhookShow } from "./webhook-show.ts";
 
 /** Every command, in the order in which the help lists them. */
 export const COMMANDS: readonly Command[] = [
@@ -25,6 +28,9 @@ export const COMMANDS: readonly Command[] = [
   healthCheck,
   healthFindings,
   healthApply,
+  webhookShow,
+  webhookCreate,
+  webhookDelete,
   migrate,
   tokenCreate,
   tokenList,

@@ -13,6 +13,8 @@ export type DaemonClient = {
   get<Answer>(path: string): Promise<Answer>;
   /** @throws FailedError as `get` does. */
   post<Answer>(path: string, body: unknown): Promise<Answer>;
+  /** @throws FailedError as `get` does. */
+  delete<Answer>(path: string): Promise<Answer>;
 };
 
 /** The daemon answered, and refused. `code` is the stable one of its problem document. */
@@ -56,7 +58,7 @@ export function createDaemonClient(
 ): DaemonClient {
   const address = daemon.address.replace(/\/+$/, "");
 
-  async function ask(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
+  async function ask(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<unknown> {
     const limit = new AbortController();
     const callOff = clock.after(ANSWER_LIMIT_MS, () => limit.abort());
     try {
@@ -91,6 +93,7 @@ export function createDaemonClient(
     // The daemon is this very program, so its answers have the shapes that `src/api` declares.
     get: <Answer>(path: string) => ask("GET", path) as Promise<Answer>,
     post: <Answer>(path: string, body: unknown) => ask("POST", path, body) as Promise<Answer>,
+    delete: <Answer>(path: string) => ask("DELETE", path) as Promise<Answer>,
   };
 }
 
