@@ -200,11 +200,11 @@ export function createGovernor(options: {
     const taken = await places.take(asker, true, signal);
     if (taken.got !== "place") return taken;
     const isProbe = probes.has(asker);
-    const sequence = books.noteSent();
+    const sent = books.noteSent();
     const reply = await sendFrom(asker, send);
     books.learnTime(reply);
-    books.learnQuota(reply, sequence);
-    books.enter(asker, reply.status);
+    books.learnQuota(reply, sent);
+    books.enter(asker, reply.status, sent);
     if (reply.ok) requestMs += (reply.durationMs - requestMs) * NEW_ANSWER_COUNTS;
     const hold = learnFault(asker, reply, isProbe);
     return hold === undefined ? { got: "reply", reply } : { got: "hold", hold };
@@ -268,9 +268,10 @@ export function createGovernor(options: {
     async requestUnmetered(asker, send, signal = NEVER) {
       const taken = await places.take(asker, false, signal);
       if (taken.got !== "place") return { reply: NOT_SENT, hold: undefined };
+      const sent = books.noteSent();
       const reply = await sendFrom(asker, send);
       books.learnTime(reply);
-      books.enter(asker, reply.status);
+      books.enter(asker, reply.status, sent);
       const hold = learnTokenFault(asker, reply);
       serve();
       return { reply, hold };

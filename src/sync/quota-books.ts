@@ -26,20 +26,23 @@ export type QuotaBooks = {
   stravaMs(): EpochMs;
   /** How far Strava's clock is ahead of ours. */
   skewMs(): number;
-  /** A request that counts goes out; give what this returns to `learnQuota` with its reply. */
-  noteSent(): number;
+  /** A request goes out; give what this returns back with its reply. */
+  noteSent(): Sent;
   /** Nothing has been answered since this process started: what others have spent meanwhile is unknown. */
   isFresh(): boolean;
   learnTime(reply: Reply<unknown>): void;
-  learnQuota(reply: Reply<unknown>, sequence: number): void;
-  /** Adds one request to the ledger. Strava's day counts, since that is the day whose budget was spent. */
-  enter(asker: { athleteId: AthleteId; phase: RequestPhase }, status: number | undefined): void;
+  learnQuota(reply: Reply<unknown>, sent: Sent): void;
+  /** Adds one request to the ledger, on the day of Strava's on which it was sent: the one whose budget was spent. */
+  enter(asker: { athleteId: AthleteId; phase: RequestPhase }, status: number | undefined, sent: Sent): void;
   /** Why everybody waits, beyond what the quota says: remembered across restarts. */
   refusal: Hold | undefined;
   breaker: Breaker;
   /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
   persist(): () => void;
 };
+
+/** When a request went out, by our clock, and as which of this process. */
+export type Sent = { readonly sequence: number; readonly atMs: EpochMs };
 
 /** Strava's `Date` has whole seconds and travels: only a larger difference says that the clocks differ. */
 const SKEW_NOISE_MS = 1_500;
@@ -67,7 +70,7 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
     },
     stravaMs,
     skewMs: () => skewMs,
-    noteSent: () => ++sent,
+    noteSent: () => ({ sequence: ++sent, atMs: clock.nowMs() }),
     isFresh: () => isFresh,
     learnTime(reply) {
       if (reply.dateMs === undefined) return;
@@ -77,7 +80,7 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
       skewMs = seenMs;
       quota = withoutFutureWindows(quota, stravaMs());
     },
-    learnQuota(reply, sequence) {
+    learnQuota(reply, { sequence, atMs }) {
       quota = rollQuota(quota, stravaMs());
       isFresh = false;
       if (reply.rate === undefined) {
@@ -85,12 +88,12 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
         return;
       }
       const sentAfterLastObservation = sequence > sentAtLastObservation;
-      const seen = { stravaMs: reply.dateMs ?? stravaMs(), sentAfterLastObservation };
-      quota = observeQuota(quota, reply.rate, seen);
+      // Strava counts a request as it comes in: an answer that comes after a reset speaks of the window before it.
+      quota = observeQuota(quota, reply.rate, { stravaMs: plusMs(atMs, skewMs), sentAfterLastObservation });
       sentAtLastObservation = sent;
     },
-    enter({ athleteId, phase }, status) {
-      const dayStartMs = windowStartMs("day", stravaMs());
+    enter({ athleteId, phase }, status, { atMs }) {
+      const dayStartMs = windowStartMs("day", plusMs(atMs, skewMs));
       const key = `${dayStartMs}/${athleteId}/${phase}/${status ?? 0}`;
       const requests = (ledger.get(key)?.requests ?? 0) + 1;
       ledger.set(key, { dayStartMs, athleteId, phase, status: status ?? 0, requests });
