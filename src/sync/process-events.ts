@@ -53,6 +53,8 @@ export function createEventProcessor(
   async function pass(): Promise<void> {
     callOffTimer();
     isWokenAgain = false;
+    // By then the database may be closed.
+    if (isStopping) return;
     try {
       // A look without the write lock, so that an idle pass writes nothing.
       const isAnyDue = readDueEvents(db, clock.nowMs(), 1).length > 0;

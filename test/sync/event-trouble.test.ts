@@ -266,6 +266,14 @@ describe("trouble", () => {
     expect(looksAt(engine)).toBe(1);
   });
 
+  test("a stop ends also what was just about to look: by then the database is closed", async () => {
+    const { engine } = await inStepApi();
+    engine.events.inbox.wake();
+    await passing(engine, Promise.all([engine.events.inbox.stop(1_000), Promise.resolve(engine.db.$client.close())]));
+    await engine.clock.advance(HOUR_MS);
+    expect(engine.lines.filter((line) => line.includes("event.pass_failed"))).toEqual([]);
+  });
+
   test("a stop that cannot wait aborts what is in flight, and writes nothing of it", async () => {
     const self = await inStepApi();
     const { engine, raceId } = self;
