@@ -24,6 +24,7 @@ export function renderStatus(answers: StatusAnswers, drawing: Drawing & { readon
     "",
     heading("In progress", drawing),
     ...(active.length === 0 ? ["  nothing"] : active.map((sync) => `  ${renderSyncLine(sync, drawing)}`)),
+    ...(active.length === 0 ? [] : [`  ${drawing.paint.dim(quota.club.detail)}`]),
     "",
     heading("Ended last", drawing),
     ...(recent.length === 0 ? ["  nothing yet"] : recent.map((sync) => `  ${renderSyncLine(sync, drawing)}`)),

@@ -38,6 +38,8 @@ export type HealthAnswer = {
 export type QuotaAnswer = {
   readonly windows: readonly QuotaWindowAnswer[];
   readonly hold: { readonly reason: string; readonly until: number } | null;
+  /** The forecast for all syncs in progress, in a sentence. */
+  readonly club: { readonly detail: string };
 };
 
 export type QuotaWindowAnswer = {

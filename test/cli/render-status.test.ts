@@ -44,6 +44,7 @@ const QUOTA = {
     { budget: "read", window: "day", limit: 1_000, used: 50, reserve: 100, resets_at: NOW_MS + 22 * 3_600_000 },
   ],
   hold: null,
+  club: { detail: "Done by 2025-11-18 00:00 UTC, needs 71 requests." },
 };
 
 let world: TestWorld | undefined;
@@ -72,6 +73,7 @@ describe("status", () => {
       "In progress",
       "  Caro Curlew (3)         enrichment  █████████████████░░░░░░░ 45/65 races  3 of 5 batches done, 1 running, 1 pending",
       "  Bo [2J (3)              enrichment  █████████████████░░░░░░░ 45/65 races  waits for Strava's quarter-hour quota until 02:02:05 (in 2 min 5 s)",
+      "  Done by 2025-11-18 00:00 UTC, needs 71 requests.",
       "",
       "Ended last",
       "  nothing yet",
