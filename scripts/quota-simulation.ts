@@ -37,7 +37,7 @@ for (const club of clubs) {
   process.stdout.write(`\n${describeClub(club)} (${seconds} s)\n`);
   for (const { name, value, isMet } of figuresOf(club, ran)) {
     if (isMet === false) isMissed = true;
-    process.stdout.write(`  ${name.padEnd(44)}${value}${isMet === false ? "   MISSED" : ""}\n`);
+    process.stdout.write(`  ${name.padEnd(50)}${value}${isMet === false ? "   MISSED" : ""}\n`);
   }
 }
 process.exit(isMissed ? 1 : 0);
