@@ -1,4 +1,4 @@
-import { type RaceFilter, type RacePosition, readRaces } from "../db/races.ts";
+import { type RaceFilter, type RacePosition, readRaces } from "../db/race-queries.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { createRaceViewer, type RaceJson } from "./race-view.ts";
 

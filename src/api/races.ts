@@ -1,7 +1,7 @@
 import { Elysia, t } from "elysia";
 import { FRESH_FOR_MS } from "../core/freshness.ts";
 import { athleteId, type EpochMs, raceId } from "../core/units.ts";
-import { editRace, type RaceEdit, type RaceFilter, readRaces } from "../db/races.ts";
+import { editRace, type RaceEdit, type RaceFilter, readRaces } from "../db/race-queries.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
 import { BODY_REFUSALS, LIST_REFUSALS, OrNull, operation, PageOf, Whole, Word } from "./operation.ts";

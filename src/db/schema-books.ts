@@ -3,7 +3,7 @@
  * `schema.ts`, and the same rules hold here.
  */
 import { sql } from "drizzle-orm";
-import { check, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { AthleteId, EpochMs } from "../core/units.ts";
 
 /** Strava's budgets as last known: four rows. */
@@ -59,6 +59,25 @@ export const counters = sqliteTable(
 
 /** What the daemon itself remembers: the word that proves the key, when the database last took a write for a probe. */
 export const settings = sqliteTable("settings", { name: text().primaryKey(), value: text().notNull() });
+
+/** Who changed what by hand, and when: of what the API changes, all that no log of a sync tells. */
+export const audit = sqliteTable(
+  "audit",
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    atMs: integer("at_ms").$type<EpochMs>().notNull(),
+    /** `admin`, `token:3`, `runtime`, `session`. */
+    actor: text().notNull(),
+    /** Few values: `thresholds.changed`. */
+    action: text().notNull(),
+    /** What it was done to: `athlete:3`; empty: the daemon. */
+    target: text().notNull().default(""),
+    /** JSON: from what to what. No names, no secrets. */
+    detail: text().notNull().default("{}"),
+  },
+  // Serves pruneAudit.
+  (entry) => [index("audit_at").on(entry.atMs)],
+);
 
 export type Scope = "read" | "operate" | "admin";
 

@@ -5,7 +5,7 @@ import { isPublishable } from "../../src/core/publication.ts";
 import { DAY_MS, epochMs, HOUR_MS, MINUTE_MS } from "../../src/core/units.ts";
 import { createJobs } from "../../src/daemon-jobs.ts";
 import { readAthlete } from "../../src/db/athletes.ts";
-import { readRaces } from "../../src/db/races.ts";
+import { readRaces } from "../../src/db/race-queries.ts";
 import { athletes, races } from "../../src/db/schema.ts";
 import { createSeal } from "../../src/db/seal.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";

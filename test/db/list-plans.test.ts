@@ -4,7 +4,7 @@ import { findAthletes } from "../../src/db/athletes.ts";
 import { findBatches } from "../../src/db/batches.ts";
 import { countOpenFindings } from "../../src/db/findings.ts";
 import type { Db } from "../../src/db/open.ts";
-import { type RaceFilter, readRaces } from "../../src/db/races.ts";
+import { type RaceFilter, readRaces } from "../../src/db/race-queries.ts";
 import { countEndedSince, readSyncs } from "../../src/db/syncs.ts";
 import { emptyDb } from "../support/database.ts";
 

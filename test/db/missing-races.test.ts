@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { listFingerprint } from "../../src/core/race.ts";
 import type { RaceId, SyncId } from "../../src/core/units.ts";
 import { askAgainForMissing, storeNotFound } from "../../src/db/missing-races.ts";
-import { readRace, storeDetail, storeListedRace, storeNoDetail } from "../../src/db/races.ts";
+import { readRace } from "../../src/db/race-queries.ts";
+import { storeDetail, storeListedRace, storeNoDetail } from "../../src/db/races.ts";
 import { activity, insertAthlete, insertBatch, insertRace, insertSync, later, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
 

@@ -4,16 +4,14 @@ import { listFingerprint } from "../../src/core/race.ts";
 import { type AthleteId, type BatchId, epochMs, type RaceId, SECOND_MS, type SyncId } from "../../src/core/units.ts";
 import { forgetListed, noteListed } from "../../src/db/listed-activities.ts";
 import type { Db } from "../../src/db/open.ts";
+import { editRace, readRace, readRaces } from "../../src/db/race-queries.ts";
 import {
   bindUnserved,
   countPending,
   countUnserved,
   countVanished,
-  editRace,
   failExhausted,
   markSeen,
-  readRace,
-  readRaces,
   readRacesOfBatch,
   retryFailedRaces,
   storeDetail,

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { DAY_MS, epochMs, MINUTE_MS } from "../../src/core/units.ts";
 import { findHeldRace, storeLookedAtRace } from "../../src/db/looked-at-races.ts";
 import type { Db } from "../../src/db/open.ts";
-import { editRace, readRace, storeNoDetail, withdrawIfHeld } from "../../src/db/races.ts";
+import { editRace, readRace } from "../../src/db/race-queries.ts";
+import { storeNoDetail, withdrawIfHeld } from "../../src/db/races.ts";
 import { stravaEvents } from "../../src/db/schema-connect.ts";
 import {
   eraseEventsOf,

@@ -3,7 +3,7 @@ import { seededDice } from "../../src/core/dice.ts";
 import { epochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/core/units.ts";
 import { sumCounters } from "../../src/db/counters.ts";
 import { readLedger } from "../../src/db/quota.ts";
-import { editRace } from "../../src/db/races.ts";
+import { editRace } from "../../src/db/race-queries.ts";
 import { pauseSync } from "../../src/sync/pause-sync.ts";
 import { createIdTracer, type Tracer } from "../../src/telemetry/tracing.ts";
 import { START_MS } from "../support/engine.ts";
