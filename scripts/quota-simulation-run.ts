@@ -6,7 +6,7 @@ import { readLedger } from "../src/db/quota.ts";
 import { createSeal } from "../src/db/seal.ts";
 import { readSync } from "../src/db/syncs.ts";
 import { createScheduler } from "../src/scheduler/scheduler.ts";
-import { forecastSyncs } from "../src/sync/forecast-syncs.ts";
+import { forecastSyncs } from "../src/sync/requests/forecast-syncs.ts";
 import { startSync } from "../src/sync/start-sync.ts";
 import { createTestEngine, type TestEngine } from "../test/support/engine.ts";
 import { ACTIVITIES, type Club, RACES } from "./quota-simulation-club.ts";

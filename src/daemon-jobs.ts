@@ -7,13 +7,13 @@ import { readSchedule } from "./db/schedule.ts";
 import type { Seal } from "./db/seal.ts";
 import type { Monitor } from "./health/monitor.ts";
 import { type Job, periodOf } from "./scheduler/scheduler.ts";
-import type { StravaEvents } from "./sync/assemble-events.ts";
+import { keepTerms } from "./sync/athletes/keep-terms.ts";
+import { revokeGrants } from "./sync/athletes/revoke-grants.ts";
 import type { SyncContext } from "./sync/context.ts";
-import { keepTerms } from "./sync/keep-terms.ts";
+import type { StravaEvents } from "./sync/events/assemble-events.ts";
+import { pruneCrowdedEvents } from "./sync/events/prune-events.ts";
 import type { Processor } from "./sync/processor.ts";
-import { pruneCrowdedEvents } from "./sync/prune-events.ts";
 import { pruneHistory } from "./sync/prune-history.ts";
-import { revokeGrants } from "./sync/revoke-grants.ts";
 import { syncAll } from "./sync/sync-all.ts";
 
 /** The job whose turns the monitor's health is judged by. */

@@ -4,10 +4,10 @@ import type { EpochMs } from "../core/units.ts";
 import type { RandomBytes } from "../db/seal.ts";
 import type { Monitor } from "../health/monitor.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
-import type { StravaEvents } from "../sync/assemble-events.ts";
+import type { ConnectRules } from "../sync/athletes/sign-in.ts";
 import type { SyncContext } from "../sync/context.ts";
+import type { StravaEvents } from "../sync/events/assemble-events.ts";
 import type { Processor } from "../sync/processor.ts";
-import type { ConnectRules } from "../sync/sign-in.ts";
 import type { Auth } from "./auth.ts";
 
 /** What the API works with. Put together in `daemon.ts`. */

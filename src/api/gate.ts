@@ -1,5 +1,5 @@
 import type { Scope } from "../db/schema-books.ts";
-import { maskWebhookPath } from "../sync/webhook-secrets.ts";
+import { maskWebhookPath } from "../sync/events/webhook-secrets.ts";
 import { type Auth, allows, type Principal } from "./auth.ts";
 import { BEARER } from "./operation.ts";
 import { problemResponse } from "./problem.ts";

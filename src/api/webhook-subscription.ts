@@ -2,7 +2,7 @@ import { Elysia, status, t } from "elysia";
 import { DAY_MS, plusMs } from "../core/units.ts";
 import { sumCounters } from "../db/counters.ts";
 import { viewInbox } from "../db/strava-events.ts";
-import type { KeepOutcome } from "../sync/keep-outcome.ts";
+import type { KeepOutcome } from "../sync/events/keep-outcome.ts";
 import type { RouteDeps } from "./deps.ts";
 import { BODY_REFUSALS, OrNull, operation, Time } from "./operation.ts";
 import { refuse } from "./problem.ts";

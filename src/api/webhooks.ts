@@ -1,8 +1,8 @@
 import { Elysia, t } from "elysia";
 import type { Clock } from "../core/units.ts";
 import { parseEvent } from "../strava/wire-webhooks.ts";
-import { receiveEvent } from "../sync/receive-event.ts";
-import { WEBHOOK_PATH } from "../sync/webhook-secrets.ts";
+import { receiveEvent } from "../sync/events/receive-event.ts";
+import { WEBHOOK_PATH } from "../sync/events/webhook-secrets.ts";
 import type { RouteDeps } from "./deps.ts";
 import { operation, Word } from "./operation.ts";
 import { refuse } from "./problem.ts";

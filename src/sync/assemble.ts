@@ -7,10 +7,10 @@ import type { StravaClient } from "../strava/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
 import type { SyncContext, SyncRules } from "./context.ts";
-import { createGovernor } from "./governor.ts";
 import type { Links } from "./links.ts";
-import { createTokenStore } from "./token-store.ts";
-import { createTokenKeeper } from "./tokens.ts";
+import { createGovernor } from "./requests/governor.ts";
+import { createTokenStore } from "./requests/token-store.ts";
+import { createTokenKeeper } from "./requests/tokens.ts";
 
 export type SyncParts = {
   readonly db: Db;

@@ -4,9 +4,9 @@ import type { Db } from "../db/open.ts";
 import type { StravaClient } from "../strava/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
-import type { Governor } from "./governor.ts";
 import type { Links } from "./links.ts";
-import type { TokenKeeper } from "./tokens.ts";
+import type { Governor } from "./requests/governor.ts";
+import type { TokenKeeper } from "./requests/tokens.ts";
 
 /** The numbers that syncing goes by: from the configuration. */
 export type SyncRules = {

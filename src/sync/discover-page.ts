@@ -9,11 +9,11 @@ import { markSeen, storeListedRace, withdrawIfHeld } from "../db/races.ts";
 import type { AthleteRow, SyncRow } from "../db/schema.ts";
 import { addWarning, cursorOf, readSync, storeCursor } from "../db/syncs.ts";
 import type { ActivityPage } from "../strava/reply.ts";
-import { askStrava } from "./ask-strava.ts";
 import type { SyncContext } from "./context.ts";
 import { finishRun } from "./end-run.ts";
 import { finishList } from "./finish-list.ts";
 import { recordEvent } from "./record.ts";
+import { askStrava } from "./requests/ask-strava.ts";
 import type { Run, RunResult } from "./run.ts";
 import { takeUnbooked } from "./run-tally.ts";
 

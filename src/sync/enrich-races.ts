@@ -5,9 +5,9 @@ import { isRace } from "../core/race.ts";
 import { readAthlete } from "../db/athletes.ts";
 import { storeNotFound } from "../db/missing-races.ts";
 import { type RaceToEnrich, readRacesOfBatch, storeDetail, storeNoDetail, withdrawIfHeld } from "../db/races.ts";
-import { type Answer, askStrava } from "./ask-strava.ts";
 import type { SyncContext } from "./context.ts";
 import { finishRun } from "./end-run.ts";
+import { type Answer, askStrava } from "./requests/ask-strava.ts";
 import type { Run, RunResult } from "./run.ts";
 import { createRunTally, type RunTally } from "./run-tally.ts";
 

@@ -1,7 +1,7 @@
 import { plusMs } from "../core/units.ts";
 import { statement } from "../db/statement.ts";
 import type { SyncContext } from "./context.ts";
-import { pruneOldEvents } from "./prune-events.ts";
+import { pruneOldEvents } from "./events/prune-events.ts";
 
 /** A transaction deletes at most so many rows; a sync takes its batches and log lines with it. */
 const ROWS_A_STEP = 20;

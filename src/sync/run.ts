@@ -1,7 +1,7 @@
 import type { Hold } from "../core/snapshot.ts";
 import type { BatchId, EpochMs, SyncId } from "../core/units.ts";
 import type { DueBatch, Fence } from "../db/batches.ts";
-import type { Asking } from "./ask-strava.ts";
+import type { Asking } from "./requests/ask-strava.ts";
 
 /**
  * One execution of a batch, from claim to end. Each is a trace of its own. `signal`: the lease is lost, the run was

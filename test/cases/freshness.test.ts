@@ -9,7 +9,7 @@ import { readRaces } from "../../src/db/race-queries.ts";
 import { athletes, races } from "../../src/db/schema.ts";
 import { createSeal } from "../../src/db/seal.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
-import { type KeptTerms, keepTerms } from "../../src/sync/keep-terms.ts";
+import { type KeptTerms, keepTerms } from "../../src/sync/athletes/keep-terms.ts";
 import { createTestApi } from "../support/api.ts";
 import { insertAthlete, insertRace, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";

@@ -4,11 +4,11 @@ import { MINUTE_MS } from "../../src/core/units.ts";
 import { insertAdminToken } from "../../src/db/admin-tokens.ts";
 import type { Scope } from "../../src/db/schema-books.ts";
 import { createScheduler, type Scheduler } from "../../src/scheduler/scheduler.ts";
-import { assembleEvents } from "../../src/sync/assemble-events.ts";
+import { revokeGrants } from "../../src/sync/athletes/revoke-grants.ts";
+import type { ConnectRules } from "../../src/sync/athletes/sign-in.ts";
 import type { SyncContext } from "../../src/sync/context.ts";
-import { forecastSyncs } from "../../src/sync/forecast-syncs.ts";
-import { revokeGrants } from "../../src/sync/revoke-grants.ts";
-import type { ConnectRules } from "../../src/sync/sign-in.ts";
+import { assembleEvents } from "../../src/sync/events/assemble-events.ts";
+import { forecastSyncs } from "../../src/sync/requests/forecast-syncs.ts";
 import { createTestEngine, type TestEngine, type TestEngineOptions } from "./engine.ts";
 
 export const ADMIN_TOKEN = "admin-token-of-the-test";

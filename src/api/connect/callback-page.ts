@@ -1,4 +1,4 @@
-import type { Connected } from "../../sync/connect-athlete.ts";
+import type { Connected } from "../../sync/athletes/connect-athlete.ts";
 import { html } from "./html.ts";
 import type { Page } from "./page.ts";
 import { ACCESS_ENDED, NOT_CONFIGURED, noPlaceFree, type PageFacts, retryAfter, startAgain } from "./page-parts.ts";

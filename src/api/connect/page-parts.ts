@@ -1,6 +1,6 @@
 import type { Hold } from "../../core/snapshot.ts";
 import { type EpochMs, MINUTE_MS, SECOND_MS } from "../../core/units.ts";
-import type { ConnectRules } from "../../sync/sign-in.ts";
+import type { ConnectRules } from "../../sync/athletes/sign-in.ts";
 import { type Html, html } from "./html.ts";
 import type { Page, PagePaths } from "./page.ts";
 

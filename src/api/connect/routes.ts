@@ -1,7 +1,7 @@
 import { Elysia, t } from "elysia";
 import { isBusy } from "../../db/busy.ts";
-import { connectAthlete } from "../../sync/connect-athlete.ts";
-import { beginSignIn } from "../../sync/sign-in.ts";
+import { connectAthlete } from "../../sync/athletes/connect-athlete.ts";
+import { beginSignIn } from "../../sync/athletes/sign-in.ts";
 import type { RouteDeps } from "../deps.ts";
 import { operation } from "../operation.ts";
 import { callbackPage } from "./callback-page.ts";

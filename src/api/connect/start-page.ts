@@ -1,4 +1,4 @@
-import type { SignInStart } from "../../sync/sign-in.ts";
+import type { SignInStart } from "../../sync/athletes/sign-in.ts";
 import { html } from "./html.ts";
 import type { Page } from "./page.ts";
 import { NOT_CONFIGURED, noPlaceFree, type PageFacts, reconnectLink, retryAfter } from "./page-parts.ts";

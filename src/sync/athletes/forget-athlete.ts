@@ -1,0 +1,36 @@
+import type { AthleteId } from "../../core/units.ts";
+import { eraseAthlete, readAthlete } from "../../db/athletes.ts";
+import { eraseFindingsOf } from "../../db/findings.ts";
+import { insertRevocation } from "../../db/revocations.ts";
+import { eraseEventsOf } from "../../db/strava-events.ts";
+import { readSealedTokens } from "../../db/strava-tokens.ts";
+import { readSyncInProgress } from "../../db/syncs.ts";
+import { abortRunsAfterCommit } from "../abort-runs.ts";
+import type { SyncContext } from "../context.ts";
+import type { Processor } from "../processor.ts";
+import { sealContext } from "../requests/token-store.ts";
+
+/**
+ * Erases an athlete at once: races, syncs, logs, findings, tokens, and what Strava told of them. All that outlives it is the sealed refresh token,
+ * until Strava confirms that the grant is revoked; both in one transaction, so that no grant is ever forgotten.
+ * @returns false when there is no such athlete.
+ */
+export function forgetAthlete(context: SyncContext, processor: Processor, athleteId: AthleteId): boolean {
+  const { db, commits, clock, log } = context;
+  return commits.now(() => {
+    const running = readSyncInProgress(db, athleteId);
+    if (running !== undefined) abortRunsAfterCommit(context, processor, running.id);
+    const tokens = readSealedTokens(db, athleteId);
+    const stravaId = readAthlete(db, athleteId)?.stravaId;
+    if (!eraseAthlete(db, athleteId)) return false;
+    eraseFindingsOf(db, athleteId);
+    if (stravaId !== undefined) eraseEventsOf(db, stravaId);
+    if (tokens !== undefined) {
+      const { keyId, refreshTokenSealed } = tokens;
+      const context = sealContext(athleteId, "refresh");
+      insertRevocation(db, { keyId, sealContext: context, tokenSealed: refreshTokenSealed, nowMs: clock.nowMs() });
+    }
+    commits.afterCommit(() => log.info("athlete.erased", "An athlete was erased.", { athlete_id: athleteId }));
+    return true;
+  });
+}

@@ -1,0 +1,131 @@
+import { type Breaker, CLOSED } from "../../core/breaker.ts";
+import {
+  countRequest,
+  mapQuota,
+  observeQuota,
+  type Quota,
+  rollQuota,
+  unknownQuota,
+  windowStartMs,
+} from "../../core/quota.ts";
+import type { Hold } from "../../core/snapshot.ts";
+import { type AthleteId, type Clock, type EpochMs, plusMs, SECOND_MS } from "../../core/units.ts";
+import { formatGovernorState, readGovernorState, storeGovernorState } from "../../db/governor-state.ts";
+import type { Db } from "../../db/open.ts";
+import { addToLedger, type LedgerLine, type RequestPhase, readQuota, storeQuota } from "../../db/quota.ts";
+import type { Reply } from "../../strava/reply.ts";
+
+/**
+ * What is known of Strava's quota and clock, and the ledger of requests: kept in memory, and written with the commits
+ * that follow, so that a restart forgets nothing that was learned.
+ */
+export type QuotaBooks = {
+  /** As of now. */
+  quota(): Quota;
+  /** Strava's time now, as its `Date` header tells it. */
+  stravaMs(): EpochMs;
+  /** How far Strava's clock is ahead of ours. */
+  skewMs(): number;
+  /** A request goes out; give what this returns back with its reply. */
+  noteSent(): Sent;
+  /** Nothing has been answered since this process started: what others have spent meanwhile is unknown. */
+  isFresh(): boolean;
+  learnTime(reply: Reply<unknown>): void;
+  learnQuota(reply: Reply<unknown>, sent: Sent): void;
+  /** Adds one request to the ledger, on the day of Strava's on which it was sent: the one whose budget was spent. */
+  enter(asker: { athleteId: AthleteId; phase: RequestPhase }, status: number | undefined, sent: Sent): void;
+  /** Why everybody waits, beyond what the quota says: remembered across restarts. */
+  refusal: Hold | undefined;
+  breaker: Breaker;
+  /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
+  persist(): () => void;
+};
+
+/** When a request went out, by our clock, and as which of this process. */
+export type Sent = { readonly sequence: number; readonly atMs: EpochMs };
+
+/** Strava's `Date` has whole seconds and travels: only a larger difference says that the clocks differ. */
+const SKEW_NOISE_MS = 1_500;
+
+/** Opens the books. @param scheduleCommit makes sure that a commit follows soon. */
+export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: () => void }): QuotaBooks {
+  const { db, clock, scheduleCommit } = options;
+  const stored = readGovernorState(db);
+  let skewMs = stored?.skewMs ?? 0;
+  let sent = 0;
+  let sentAtLastObservation = 0;
+  let isFresh = true;
+  let isDirty = false;
+  let storedState = "";
+  const ledger = new Map<string, LedgerLine>();
+  const stravaMs = () => plusMs(clock.nowMs(), skewMs);
+  let quota: Quota = rollQuota(readQuota(db) ?? unknownQuota(stravaMs()), stravaMs());
+
+  const books: QuotaBooks = {
+    refusal: stored?.refusal,
+    breaker: stored?.open === undefined ? CLOSED : { ...CLOSED, openings: stored.openings, open: stored.open },
+    quota() {
+      quota = rollQuota(quota, stravaMs());
+      return quota;
+    },
+    stravaMs,
+    skewMs: () => skewMs,
+    noteSent: () => ({ sequence: ++sent, atMs: clock.nowMs() }),
+    isFresh: () => isFresh,
+    learnTime(reply) {
+      if (reply.dateMs === undefined) return;
+      // `Date` is cut to whole seconds: on average half a second has passed since.
+      const seenMs = reply.dateMs + SECOND_MS / 2 - clock.nowMs();
+      if (Math.abs(seenMs - skewMs) <= SKEW_NOISE_MS) return;
+      skewMs = seenMs;
+      quota = withoutFutureWindows(quota, stravaMs());
+    },
+    learnQuota(reply, { sequence, atMs }) {
+      quota = rollQuota(quota, stravaMs());
+      isFresh = false;
+      if (reply.rate === undefined) {
+        quota = countRequest(quota);
+        return;
+      }
+      const sentAfterLastObservation = sequence > sentAtLastObservation;
+      // Strava counts a request as it comes in: an answer that comes after a reset speaks of the window before it.
+      quota = observeQuota(quota, reply.rate, { stravaMs: plusMs(atMs, skewMs), sentAfterLastObservation });
+      sentAtLastObservation = sent;
+    },
+    enter({ athleteId, phase }, status, { atMs }) {
+      const dayStartMs = windowStartMs("day", plusMs(atMs, skewMs));
+      const key = `${dayStartMs}/${athleteId}/${phase}/${status ?? 0}`;
+      const requests = (ledger.get(key)?.requests ?? 0) + 1;
+      ledger.set(key, { dayStartMs, athleteId, phase, status: status ?? 0, requests });
+      if (isDirty) return;
+      isDirty = true;
+      scheduleCommit();
+    },
+    persist() {
+      if (!isDirty) return () => {};
+      storeQuota(db, quota);
+      for (const line of ledger.values()) addToLedger(db, line);
+      const { refusal, breaker } = books;
+      const state = formatGovernorState({ skewMs, refusal, open: breaker.open, openings: breaker.openings });
+      if (state !== storedState) storeGovernorState(db, state);
+      return () => {
+        storedState = state;
+        ledger.clear();
+        isDirty = false;
+      };
+    },
+  };
+  return books;
+}
+
+/**
+ * Windows that were begun by a clock that turned out to be ahead become those that run at Strava: else its answers, from
+ * the window before, would be taken for late ones, and requests would go out against an empty window to come.
+ */
+function withoutFutureWindows(quota: Quota, stravaMs: EpochMs): Quota {
+  return mapQuota((budget, window) => {
+    const use = quota[budget][window];
+    const startsAtMs = windowStartMs(window, stravaMs);
+    return use.startsAtMs > startsAtMs ? { ...use, startsAtMs } : use;
+  });
+}

@@ -1,0 +1,132 @@
+import type { Hold } from "../../core/snapshot.ts";
+import type { SyncClass } from "../../core/sync.ts";
+import { type AthleteId, HOUR_MS } from "../../core/units.ts";
+import type { Commits } from "../../db/group-commit.ts";
+import type { StravaClient } from "../../strava/client.ts";
+import type { TraceContext, Tracer } from "../../telemetry/tracing.ts";
+import type { Governor } from "./governor.ts";
+import type { TokenStore } from "./token-store.ts";
+
+export type TokenAnswer =
+  | { got: "token"; accessToken: string }
+  | { got: "reconnect"; reason: string; isRefused: boolean } // only the athlete can mend it: Strava refuses, or nothing is stored
+  | { got: "hold"; hold: Hold } // the application has to wait
+  | { got: "trouble"; error: string } // this try failed; another may not
+  | { got: "called_off" };
+
+export type TokenRequest = {
+  readonly athleteId: AthleteId;
+  readonly syncClass: SyncClass;
+  readonly parent: TraceContext;
+  readonly signal: AbortSignal;
+  /** A token that Strava has just refused although it had not expired: it is replaced, once. */
+  readonly rejected?: string;
+};
+
+export type TokenKeeper = TokenStore & {
+  /** A token that Strava should take now, refreshed when it has an hour or less to live. */
+  accessToken(request: TokenRequest): Promise<TokenAnswer>;
+  /** Asks Strava for a pair whatever the age of the one that is stored: whether the grant still stands. */
+  verifyGrant(request: Omit<TokenRequest, "rejected">): Promise<TokenAnswer>;
+};
+
+/**
+ * Strava gives the same token back while more than an hour is left of it, so asking earlier gains nothing.
+ * @see https://developers.strava.com/docs/authentication/ "Refreshing expired access tokens"
+ */
+const REFRESH_WITHIN_MS = HOUR_MS;
+
+const NOTHING_STORED: TokenAnswer = { got: "reconnect", reason: "No usable tokens are stored.", isRefused: false };
+
+/**
+ * Keeps every athlete's tokens. One refresh in flight per athlete; the new pair is committed before it is used, since
+ * the old refresh token may be dead already; and when Strava refuses one, the row is read again before the athlete is
+ * given up.
+ */
+export function createTokenKeeper(options: {
+  store: TokenStore;
+  commits: Commits;
+  strava: StravaClient | undefined;
+  governor: Governor;
+  tracer: Tracer;
+}): TokenKeeper {
+  const { store, commits, strava, governor, tracer } = options;
+  const refreshes = new Map<AthleteId, Promise<TokenAnswer>>();
+
+  /** Not to be called off: where Strava rotates, the answer is the only copy of the pair that is good from now on. */
+  async function refresh(request: TokenRequest): Promise<TokenAnswer> {
+    const { athleteId, syncClass, parent } = request;
+    const { signal } = new AbortController();
+    if (strava === undefined) return { got: "trouble", error: "No Strava credentials are configured." };
+    const span = tracer.startSpan("strava.refresh_token", {
+      parent,
+      kind: "client",
+      attributes: { "broomwagon.athlete.id": athleteId },
+    });
+    try {
+      // Twice: the first refusal may be of a token that somebody else has just replaced, or a fault of Strava's.
+      for (let tries = 0; tries < 2; tries++) {
+        const tokens = store.read(athleteId);
+        if (tokens === undefined) return NOTHING_STORED;
+        const asker = { athleteId, phase: "token", syncClass } as const;
+        const { reply, hold } = await governor.requestUnmetered(asker, () =>
+          strava.refreshToken(tokens.refreshToken, signal),
+        );
+        if (reply.ok) {
+          await commits.soon(() => store.storeRefreshed(athleteId, tokens.refreshToken, reply.value));
+          return { got: "token", accessToken: reply.value.accessToken };
+        }
+        span.fail(reply.fault.message);
+        if (hold !== undefined) return { got: "hold", hold };
+        if (reply.fault.scope !== "athlete") return { got: "trouble", error: reply.fault.message };
+      }
+      return {
+        got: "reconnect",
+        isRefused: true,
+        reason: "Strava refused the refresh token twice: the athlete revoked the access, or a rotated token was lost.",
+      };
+    } finally {
+      span.end();
+    }
+  }
+
+  function startRefresh(request: TokenRequest): Promise<TokenAnswer> {
+    const started = refresh(request).finally(() => refreshes.delete(request.athleteId));
+    refreshes.set(request.athleteId, started);
+    return started;
+  }
+
+  return {
+    ...store,
+    async accessToken(request) {
+      const tokens = store.read(request.athleteId);
+      if (tokens === undefined) return NOTHING_STORED;
+      // By Strava's clock: it gives the same token back until an hour is left by its own.
+      const isFresh = tokens.expiresAtMs - governor.view().stravaMs > REFRESH_WITHIN_MS;
+      if (request.rejected === undefined ? isFresh : request.rejected !== tokens.accessToken) {
+        return { got: "token", accessToken: tokens.accessToken };
+      }
+      if (request.signal.aborted) return { got: "called_off" };
+      const running = refreshes.get(request.athleteId);
+      if (running !== undefined) return unlessCalledOff(request.signal, running);
+      return unlessCalledOff(request.signal, startRefresh(request));
+    },
+    async verifyGrant(request) {
+      const { athleteId, signal } = request;
+      const running = refreshes.get(athleteId);
+      // One that is in flight may have been answered before the grant ended: its answer does not count.
+      if (running !== undefined) await unlessCalledOff(signal, running).catch(() => undefined);
+      if (signal.aborted) return { got: "called_off" };
+      return unlessCalledOff(signal, refreshes.get(athleteId) ?? startRefresh(request));
+    },
+  };
+}
+
+/** Who is called off leaves; the refresh goes on for the others, and for whoever comes next. */
+function unlessCalledOff(signal: AbortSignal, refreshed: Promise<TokenAnswer>): Promise<TokenAnswer> {
+  return new Promise((resolve, reject) => {
+    const leave = () => resolve({ got: "called_off" });
+    signal.addEventListener("abort", leave, { once: true });
+    refreshed.finally(() => signal.removeEventListener("abort", leave)).then(resolve, reject);
+  });
+}
