@@ -78,12 +78,13 @@ test("a hold, a headroom and a reserve are waited for; the reserve is there for 
 });
 
 test("athletes of one class take turns, a class goes before the next: each sync has its own time", () => {
-  const short = enriching(50);
-  const long = enriching(150);
+  // When the short one has had its 60, the long one has had 60 too.
+  const short = enriching(60);
+  const long = enriching(140);
   const later = enriching(10, { syncClass: "schedule" });
   const { syncs, doneAt } = forecastClub([later, long, short], basis());
   const timeOf = (need: SyncNeed) => syncs.find(({ syncId }) => syncId === need.syncId)?.doneAt.likelyMs;
-  expect([timeOf(short), timeOf(long), timeOf(later)]).toEqual([MIDNIGHT, at(0, 15), at(0, 30)]);
+  expect([timeOf(short), timeOf(long), timeOf(later)]).toEqual([at(0, 15), at(0, 15), at(0, 30)]);
   expect(doneAt.likelyMs).toBe(at(0, 30));
 });
 

@@ -212,6 +212,18 @@ describe("what the governor knows outlives a restart", () => {
     expect(Math.abs(engine.rebooted().context.governor.view().skewMs - 90_000)).toBeLessThanOrEqual(1_500);
   });
 
+  test("but what others spent meanwhile is unknown: the first request of the new process goes out alone", async () => {
+    const engine = createTestEngine({
+      sandbox: { latencyMs: 50, club: { athletes: 4, activitiesEach: 30, racesEach: 15 } },
+    });
+    for (const n of [0, 1, 2, 3]) engine.start(n);
+    await stepUntil(engine, () => countRaces(engine.db, "enriched") >= 10);
+    engine.sandbox.spendQuota({ overall: 200, read: 100 });
+    const next = engine.rebooted();
+    await next.clock.advance(MINUTE_MS);
+    expect(next.sandbox.ledger().filter((entry) => entry.status === 429)).toHaveLength(1);
+  });
+
   test("rows that a hand has spoiled are as good as none", async () => {
     const engine = clubOf(1);
     for (const value of ["", "[]", '{"skew_ms":"x","refusal":7,"open":{"reason":"no such"}}', '{"skew_ms":1e15}']) {
