@@ -31,11 +31,23 @@ export type Breaker = {
   readonly unreached: number;
   /** Times in a row that it opened: each wait is longer. */
   readonly openings: number;
+  /**
+   * What opened it last with an answer that seemed to speak for all: when the same thing is answered so again, it speaks for
+   * itself. A single activity may be answered 503 for days.
+   */
+  readonly suspect: string | undefined;
   /** undefined: closed. Past `untilMs`: half open. */
   readonly open: { readonly reason: BreakerReason; readonly untilMs: EpochMs } | undefined;
 };
 
-export const CLOSED: Breaker = { failures: 0, failing: [], unreached: 0, openings: 0, open: undefined };
+export const CLOSED: Breaker = {
+  failures: 0,
+  failing: [],
+  unreached: 0,
+  openings: 0,
+  suspect: undefined,
+  open: undefined,
+};
 
 /** What a reply says of Strava as a whole. */
 export type Verdict =
@@ -43,7 +55,7 @@ export type Verdict =
   | { says: "failed"; item: string } // 5xx, garbage or no answer in time: it, or this one thing
   | { says: "silent" } // the neutral question failed too: it is Strava
   | { says: "unreached" } // no connection: never the fault of what was asked
-  | { says: "down"; reason: BreakerReason } // its answer speaks for all
+  | { says: "down"; reason: BreakerReason; item?: string } // its answer speaks for all, unless it is of this one thing again
   | { says: "nothing" }; // called off, or a matter of quota
 
 /** Failures in a row, over at least three different things, and it is Strava. */
@@ -66,7 +78,7 @@ export function verdictOf(fault: Fault, item: string): Verdict {
     case "wrong_client":
       return { says: "down", reason: "app_inactive" };
     case "maintenance":
-      return { says: "down", reason: "strava_unavailable" };
+      return { says: "down", reason: "strava_unavailable", item };
     case "network":
       // Broken off in the middle of an answer, it was reached, and it may be that answer.
       return fault.status === undefined ? { says: "unreached" } : { says: "failed", item };
@@ -108,9 +120,12 @@ export function afterReply(
       return breaker;
     case "alive":
       // An answer to what was sent before it opened says nothing of now.
-      return state === "closed" || reply.isProbe ? CLOSED : breaker;
-    case "down":
-      return opened(breaker, verdict.reason, reply);
+      return state === "closed" || reply.isProbe ? { ...CLOSED, suspect: breaker.suspect } : breaker;
+    case "down": {
+      const { reason, item } = verdict;
+      if (item !== undefined && item === breaker.suspect) return afterReply(breaker, { says: "failed", item }, reply);
+      return opened({ ...breaker, suspect: state === "open" ? breaker.suspect : item }, reason, reply);
+    }
     case "silent":
       return opened(breaker, "strava_unavailable", reply);
     case "unreached": {
@@ -141,7 +156,7 @@ function opened(breaker: Breaker, reason: BreakerReason, reply: { nowMs: EpochMs
       ? INACTIVE_WAIT_MS
       : Math.min(LONGEST_BACKOFF_MS, FIRST_WAIT_MS * 2 ** Math.min(breaker.openings, 10));
   const untilMs = plusMs(reply.nowMs, withJitter(waitMs, reply.jitter));
-  return { ...CLOSED, openings: breaker.openings + 1, open: { reason, untilMs } };
+  return { ...CLOSED, suspect: breaker.suspect, openings: breaker.openings + 1, open: { reason, untilMs } };
 }
 
 export function stateOf(breaker: Breaker, nowMs: EpochMs): "closed" | "open" | "half_open" {

@@ -44,11 +44,14 @@ export const REQUEST_PHASES = [
   "discovery",
   "enrichment",
   "event", // a look that one of Strava's events started
-  "connect", // somebody signs in
+  "club", // whether somebody who signs in is a member
+  "deauthorize", // the older way to end a grant
   "probe", // whether Strava answers at all
-  "webhook", // the subscription to events
+  // Strava counts none of these.
+  "connect", // a code is traded for tokens
   "token",
   "revoke",
+  "webhook", // the subscription to events
 ] as const;
 export type RequestPhase = (typeof REQUEST_PHASES)[number];
 

@@ -25,7 +25,7 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
   const sync = readSync(context.db, run.syncId);
   const athlete = readAthlete(context.db, run.athleteId);
   if (sync === undefined) return { result: "lease_lost" };
-  if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone." };
+  if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone.", refused: undefined };
   const cursor = cursorOf(sync);
   const answer = await askStrava(context, run, {
     name: "strava.list_activities",
@@ -46,7 +46,7 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
     case "hold":
       return { result: "wait", reason: answer.hold.reason, untilMs: answer.hold.untilMs };
     case "reconnect":
-      return { result: "reconnect", reason: answer.reason };
+      return { result: "reconnect", reason: answer.reason, refused: answer.refused };
     case "fault":
       return { result: "error", error: answer.fault.message };
     case "trouble":

@@ -10,6 +10,7 @@ import { readSentences } from "../db/stored-json.ts";
 import { endSync, readSyncInProgress } from "../db/syncs.ts";
 import type { SyncContext } from "./context.ts";
 import { recordEvent } from "./record.ts";
+import type { RefusedToken } from "./requests/token-store.ts";
 
 /** Ends a sync that has nothing left to do. Also with failed races: it says how many. Inside a transaction. */
 export function completeSync(context: SyncContext, sync: SyncRow): void {
@@ -36,8 +37,18 @@ export function cancelSync(context: SyncContext, sync: SyncRow): void {
   end(context, sync, { status: "cancelled", error: null, warning: [], message: "Cancelled." }, tallies(context, sync));
 }
 
-/** Strava will not let us in for this athlete any more: they must connect again, and their sync fails with that cure. */
-export function requireReconnect(context: SyncContext, athleteId: AthleteId, reason: string): void {
+/**
+ * Strava will not let us in for this athlete any more: they must connect again, and their sync fails with that cure. Inside a
+ * transaction.
+ * @returns false when the token that was refused is no longer theirs: they have connected again, and nothing is written.
+ */
+export function requireReconnect(
+  context: SyncContext,
+  athleteId: AthleteId,
+  lost: { readonly reason: string; readonly refused: RefusedToken | undefined },
+): boolean {
+  const { reason, refused } = lost;
+  if (refused !== undefined && !context.tokens.isCurrent(athleteId, refused)) return false;
   const nowMs = context.clock.nowMs();
   setAthleteStatus(context.db, athleteId, { status: "needs_reconnect", reason, nowMs });
   const sync = readSyncInProgress(context.db, athleteId);
@@ -47,6 +58,7 @@ export function requireReconnect(context: SyncContext, athleteId: AthleteId, rea
       sync,
       `${reason} The athlete must connect again: send them the link ${context.links.reconnect()}, or import fresh tokens with POST /api/admin/athletes.`,
     );
+  return true;
 }
 
 const COUNTER_OF: Readonly<Record<Exclude<SyncStatus, "in_progress">, CounterName>> = {

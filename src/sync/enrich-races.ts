@@ -17,7 +17,7 @@ import { createRunTally, type RunTally } from "./run-tally.ts";
  */
 export async function enrichRaces(context: SyncContext, run: Run): Promise<RunResult> {
   const athlete = readAthlete(context.db, run.athleteId);
-  if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone." };
+  if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone.", refused: undefined };
   const races = readRacesOfBatch(context.db, run.batchId);
   if (races.length === 0) return endEmpty(context, run);
   const work: Work = {
@@ -80,7 +80,7 @@ async function askAndCommit(context: SyncContext, work: Work, race: RaceToEnrich
       work.stopped ??= { result: "wait", reason: answer.hold.reason, untilMs: answer.hold.untilMs };
       return;
     case "reconnect":
-      work.stopped = { result: "reconnect", reason: answer.reason };
+      work.stopped = { result: "reconnect", reason: answer.reason, refused: answer.refused };
       return;
     case "trouble":
       work.stopped ??= { result: "error", error: answer.error };

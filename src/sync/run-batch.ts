@@ -1,5 +1,5 @@
 import { plusMs } from "../core/units.ts";
-import { renewLease } from "../db/batches.ts";
+import { holdsLease, renewLease } from "../db/batches.ts";
 import { addToCounter } from "../db/counters.ts";
 import { markFalseRemedy } from "../db/findings.ts";
 import type { SyncContext } from "./context.ts";
@@ -8,6 +8,7 @@ import { endOf, finishRun } from "./end-run.ts";
 import { requireReconnect } from "./end-sync.ts";
 import { enrichRaces } from "./enrich-races.ts";
 import type { Run, RunResult } from "./run.ts";
+import { bookRequests } from "./run-tally.ts";
 
 /** A heartbeat every third of the lease: two may be lost before it is. */
 const HEARTBEATS_A_LEASE = 3;
@@ -53,7 +54,8 @@ async function writeEnd(context: SyncContext, run: Run, result: RunResult): Prom
   const { commits } = context;
   if (result.result === "lease_lost") return noteLostLease(context, run);
   if (result.result === "reconnect") {
-    await commits.soon(() => requireReconnect(context, run.athleteId, result.reason));
+    const isOver = await commits.soon(() => giveUpAthlete(context, run, result));
+    if (!isOver) await noteLostLease(context, run);
     return;
   }
   const end = endOf(result);
@@ -62,6 +64,18 @@ async function writeEnd(context: SyncContext, run: Run, result: RunResult): Prom
   const isHeld = await commits.soon(() => finishRun(context, run, end));
   span.end();
   if (!isHeld) await noteLostLease(context, run);
+}
+
+/**
+ * Strava lets this run in no more. Under its lease: a run of a sync that is over says nothing of the athlete. Inside a
+ * transaction.
+ * @returns false when the lease is lost.
+ */
+function giveUpAthlete(context: SyncContext, run: Run, lost: Extract<RunResult, { result: "reconnect" }>): boolean {
+  if (!holdsLease(context.db, run.fence)) return false;
+  bookRequests(context, run);
+  if (requireReconnect(context, run.athleteId, lost)) return true;
+  return finishRun(context, run, { how: "released", why: "the athlete has connected again meanwhile" });
 }
 
 /** The batch was taken from a worker that is alive: if a remedy took it, that remedy was wrong, and is counted so. */

@@ -2,6 +2,7 @@ import type { Hold } from "../core/snapshot.ts";
 import type { BatchId, EpochMs, SyncId } from "../core/units.ts";
 import type { DueBatch, Fence } from "../db/batches.ts";
 import type { Asking } from "./requests/ask-strava.ts";
+import type { RefusedToken } from "./requests/token-store.ts";
 
 /**
  * One execution of a batch, from claim to end. Each is a trace of its own. `signal`: the lease is lost, the run was
@@ -23,6 +24,7 @@ export type RunResult =
   | { result: "ended" } // its last commit has ended the batch already
   | { result: "wait"; reason: Hold["reason"]; untilMs: EpochMs } // the governor holds everybody back
   | { result: "error"; error: string } // by its own doing: an attempt is spent
-  | { result: "reconnect"; reason: string } // nothing of this athlete can be read any more
+  /** Nothing of this athlete can be read any more; `refused` is the token that Strava refused. */
+  | { result: "reconnect"; reason: string; refused: RefusedToken | undefined }
   | { result: "released"; why: string } // the daemon stops, or others go first; `why` ends a sentence
   | { result: "lease_lost" }; // somebody took the batch; nothing more is written

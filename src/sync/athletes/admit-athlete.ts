@@ -69,7 +69,8 @@ export function holdBackAthlete(context: SyncContext, signedIn: SignedIn, proces
   tokens.store(known.id, grant);
   const running = readSyncInProgress(db, known.id);
   if (running !== undefined) abortRunsAfterCommit(context, processor, running.id);
-  requireReconnect(context, known.id, "The athlete connected again and did not allow that activities are read.");
+  const reason = "The athlete connected again and did not allow that activities are read.";
+  requireReconnect(context, known.id, { reason, refused: undefined });
   return true;
 }
 

@@ -39,7 +39,7 @@ function askForPage(
   asked: { page: number; accessToken: string; signal: AbortSignal; span: Span },
 ) {
   const { page, accessToken, signal, span: parent } = asked;
-  const asker = { athleteId: athleteId(0), phase: "connect", syncClass: "connect" } as const;
+  const asker = { athleteId: athleteId(0), phase: "club", syncClass: "connect" } as const;
   return governor.request(asker, signal, async (): Promise<Reply<ClubPage>> => {
     const attributes = { "broomwagon.list.page": page };
     const span = tracer.startSpan("strava.list_clubs", { parent, kind: "client", attributes });

@@ -8,16 +8,24 @@ import { readSyncInProgress } from "../../db/syncs.ts";
 import { abortRunsAfterCommit } from "../abort-runs.ts";
 import type { SyncContext } from "../context.ts";
 import type { Processor } from "../processor.ts";
-import { sealContext } from "../requests/token-store.ts";
+import { type RefusedToken, sealContext } from "../requests/token-store.ts";
 
 /**
- * Erases an athlete at once: races, syncs, logs, findings, tokens, and what Strava told of them. All that outlives it is the sealed refresh token,
- * until Strava confirms that the grant is revoked; both in one transaction, so that no grant is ever forgotten.
- * @returns false when there is no such athlete.
+ * Erases an athlete at once: races, syncs, logs, findings, tokens, and what Strava told of them. All that outlives it is the
+ * sealed refresh token, until Strava confirms that the grant is revoked; both in one transaction, so that no grant is ever
+ * forgotten.
+ * @param refused where it follows from a token that Strava refused: only while that is still theirs.
+ * @returns false when there is no such athlete, or they have connected again since.
  */
-export function forgetAthlete(context: SyncContext, processor: Processor, athleteId: AthleteId): boolean {
+export function forgetAthlete(
+  context: SyncContext,
+  processor: Processor,
+  athleteId: AthleteId,
+  refused?: RefusedToken,
+): boolean {
   const { db, commits, clock, log } = context;
   return commits.now(() => {
+    if (refused !== undefined && !context.tokens.isCurrent(athleteId, refused)) return false;
     const running = readSyncInProgress(db, athleteId);
     if (running !== undefined) abortRunsAfterCommit(context, processor, running.id);
     const tokens = readSealedTokens(db, athleteId);

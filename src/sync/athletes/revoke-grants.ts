@@ -79,7 +79,9 @@ async function deauthorize(context: Revoking, row: RevocationRow, token: string)
     refreshToken === token
       ? row
       : await commits.soon(() => renewRevocation(db, row, seal.seal(refreshToken, row.sealContext), seal.keyId));
-  const outcome = await governor.request(ASKER, NEVER, () => strava.deauthorize(accessToken, NEVER));
+  const outcome = await governor.request({ ...ASKER, phase: "deauthorize" }, NEVER, () =>
+    strava.deauthorize(accessToken, NEVER),
+  );
   if (outcome.got !== "reply") return { row: current, refusal: "The application has to wait." };
   const { reply } = outcome;
   return { row: current, refusal: reply.ok ? undefined : reply.fault.message };

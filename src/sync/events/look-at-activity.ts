@@ -49,7 +49,7 @@ function settleLook(context: SyncContext, look: Look, answer: Told): LookResult 
   // Erased meanwhile: nothing of theirs may come back, and their events went with them.
   if (athlete === undefined) return "erased";
   if (answer.got === "value" || answer.got === "fault") addToCounter(db, "events_looked_at", 1, nowMs);
-  if (answer.got === "reconnect") requireReconnect(context, athlete.id, answer.reason);
+  if (answer.got === "reconnect") requireReconnect(context, athlete.id, answer);
   const seen = see(context, athlete, answer);
   const verdict = judgeLook(seen, {
     nowMs,

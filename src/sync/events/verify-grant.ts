@@ -15,13 +15,19 @@ export async function verifyGrant(context: SyncContext, processor: Processor, lo
   const { athleteId, syncClass, signal, span: parent } = look;
   const answer = await context.tokens.verifyGrant({ athleteId, syncClass, signal, parent });
   if (answer.got === "called_off") return "called_off";
-  if (answer.got === "reconnect" && answer.isRefused) {
+  if (answer.got === "reconnect" && answer.refused !== undefined) {
     // Their events go with them.
-    forgetAthlete(context, processor, athleteId);
-    return "revoked";
+    if (forgetAthlete(context, processor, athleteId, answer.refused)) return "revoked";
+    return context.commits.soon(() => settleUnrevoked(context, look, CONNECTED_AGAIN));
   }
   return context.commits.soon(() => settleUnrevoked(context, look, answer));
 }
+
+/** The grant that was given since may have been taken back as well: it is looked at too. */
+const CONNECTED_AGAIN: TokenAnswer & { got: "trouble" } = {
+  got: "trouble",
+  error: "The athlete connected again meanwhile.",
+};
 
 function settleUnrevoked(
   context: SyncContext,
@@ -34,7 +40,7 @@ function settleUnrevoked(
       return "false_alarm";
     case "reconnect":
       // Nothing is stored that Strava could be asked with.
-      requireReconnect(context, look.athleteId, answer.reason);
+      requireReconnect(context, look.athleteId, answer);
       applyVerdict(context, look, { aspects: "all", verdict: settled("needs_reconnect"), error: answer.reason });
       return "no_access";
     case "trouble":

@@ -7,6 +7,7 @@ import type { StravaClient } from "../../strava/client.ts";
 import type { Reply } from "../../strava/reply.ts";
 import type { Span } from "../../telemetry/tracing.ts";
 import type { SyncContext } from "../context.ts";
+import type { RefusedToken } from "./token-store.ts";
 import type { TokenAnswer } from "./tokens.ts";
 
 /** Who asks, and for whom: a run of a batch, or a look that one of Strava's events started. */
@@ -27,11 +28,14 @@ export type Asking = {
 export type Answer<T> =
   | { got: "value"; value: T }
   | { got: "fault"; fault: Fault & { scope: "item" } } // only what was asked for is in doubt
-  | { got: "reconnect"; reason: string } // nothing of this athlete can be read
+  | Lost // nothing of this athlete can be read
   | { got: "hold"; hold: Hold } // everybody waits
   | { got: "trouble"; error: string } // the token could not be refreshed this time
   | { got: "crowded_out" } // no place came free: better to stand in line again
   | { got: "called_off" };
+
+/** The athlete's access is gone, as long as `refused` is still their token. */
+export type Lost = { got: "reconnect"; reason: string; refused: RefusedToken | undefined };
 
 export type Question<T> = {
   /** The span's name: `strava.get_activity`. */
@@ -59,10 +63,12 @@ export async function askStrava<T>(context: SyncContext, asking: Asking, questio
     const answer = await askOnce(context, asking, question, token.accessToken);
     if (answer.got !== "unauthorized") return answer;
     if (refused !== undefined)
-      return { got: "reconnect", reason: "Strava refused the access token, and a fresh one too." };
+      return { got: "reconnect", reason: TWICE_UNAUTHORIZED, refused: { accessToken: token.accessToken } };
     refused = { asked, accessToken: token.accessToken };
   }
 }
+
+const TWICE_UNAUTHORIZED = "Strava refused the access token, and a fresh one too.";
 
 type Refused = { readonly asked: Promise<TokenAnswer>; readonly accessToken: string };
 
@@ -96,7 +102,7 @@ async function askOnce<T>(
   if (outcome.got !== "reply") return outcome;
   const { reply } = outcome;
   if (reply.ok) return { got: "value", value: reply.value };
-  return answerFault(reply.fault);
+  return answerFault(reply.fault, accessToken);
 }
 
 /** The question that clears Strava, or makes a failure its own: it hangs on no list and no activity. */
@@ -119,12 +125,13 @@ async function inSpan<T>(
   return reply;
 }
 
-function answerFault(fault: Fault): Answer<never> | { got: "unauthorized" } {
+function answerFault(fault: Fault, accessToken: string): Answer<never> | { got: "unauthorized" } {
   switch (fault.scope) {
     case "item":
       return { got: "fault", fault };
     case "athlete":
-      return fault.kind === "unauthorized" ? { got: "unauthorized" } : { got: "reconnect", reason: reasonOf(fault) };
+      if (fault.kind === "unauthorized") return { got: "unauthorized" };
+      return { got: "reconnect", reason: reasonOf(fault), refused: { accessToken } };
     case "caller":
       return { got: "called_off" };
     case "application":

@@ -1,14 +1,12 @@
 import { type ClubForecast, type DoneAt, forecastClub } from "../../core/forecast.ts";
 import { type QuotaRules, windowStartMs } from "../../core/quota.ts";
 import { type EpochMs, epochMs, plusMs } from "../../core/units.ts";
-import { REQUEST_PHASES, type RequestPhase, readLedger } from "../../db/quota.ts";
+import { type RequestPhase, readLedger } from "../../db/quota.ts";
 import { meanListLength, readSyncNeeds } from "../../db/sync-needs.ts";
 import type { SyncContext } from "../context.ts";
 
 /** Token requests and their like are in the ledger, and in no window of the quota. */
-export const METERED_PHASES: readonly RequestPhase[] = REQUEST_PHASES.filter(
-  (phase) => phase !== "token" && phase !== "revoke" && phase !== "webhook",
-);
+const UNMETERED: readonly RequestPhase[] = ["connect", "token", "revoke", "webhook"];
 
 /**
  * Forecasts all syncs in progress as things stand now: their remaining requests, the windows, the reserve, a hold, and
@@ -49,7 +47,7 @@ export function forecastSyncs(
 export function spentByOthersToday({ db, governor }: Pick<SyncContext, "db" | "governor">): number {
   const { quota, stravaMs } = governor.view();
   const ours = readLedger(db, windowStartMs("day", stravaMs))
-    .filter((line) => METERED_PHASES.includes(line.phase))
+    .filter((line) => !UNMETERED.includes(line.phase))
     .reduce((sum, line) => sum + line.requests, 0);
   return Math.max(0, quota.read.day.used - ours);
 }

@@ -1,4 +1,5 @@
 import { afterReply, halfOpened, isInDoubt, mayProbe, stateOf, type Verdict, verdictOf } from "../../core/breaker.ts";
+import type { Fault } from "../../core/fault.ts";
 import { admitRequest, holdAfterRefusal, type Quota, type QuotaRules } from "../../core/quota.ts";
 import type { Hold } from "../../core/snapshot.ts";
 import type { SyncClass } from "../../core/sync.ts";
@@ -69,7 +70,7 @@ export type GovernorView = {
 };
 
 /** These say nothing of whether the API works for syncs: a revocation that fails must not hold up everybody. */
-const BYSTANDERS: readonly RequestPhase[] = ["connect", "revoke", "webhook"];
+const BYSTANDERS: readonly RequestPhase[] = ["connect", "club", "revoke", "deauthorize", "webhook"];
 /** A list hardly ever fails alone: those of three athletes in a row are an outage. */
 const WEIGHT_OF_LIST = 4;
 /** A guess until the first answers; then a mean in which each new answer counts so much. */
@@ -172,8 +173,11 @@ export function createGovernor(options: {
     if (reply.ok) return judge(asker, { says: "alive" }, isProbe);
     if (reply.fault.kind === "rate_limited") return learnRefusal();
     const verdict = verdictOf(reply.fault, itemOf(asker));
-    const isSilent = asker.phase === "probe" && verdict.says === "failed";
-    return judge(asker, isSilent ? { says: "silent" } : verdict, isProbe);
+    return judge(
+      asker,
+      asker.phase === "probe" ? neutralVerdict(verdict, reply.fault, asker.inPlaceOf) : verdict,
+      isProbe,
+    );
   }
 
   /** A token endpoint that fails is never the athlete's fault; what it says or refuses says nothing of the API. */
@@ -231,7 +235,7 @@ export function createGovernor(options: {
       if (verdict === "called_off") return { got: "called_off" };
       if (verdict !== "ask") return { got: "hold", hold: verdict };
     } else if (!doubt.isLastTry || !isInDoubt(books.breaker, weightOf(asker))) return "item";
-    const neutral = await exchange({ ...asker, phase: "probe" }, signal, doubt.ask);
+    const neutral = await exchange({ ...asker, phase: "probe", inPlaceOf: asker.phase }, signal, doubt.ask);
     serve();
     return neutral.got === "reply" ? "item" : neutral;
   }
@@ -260,10 +264,11 @@ export function createGovernor(options: {
     },
     async request(asker, signal, send, doubt) {
       const outcome = await exchange(asker, signal, send);
-      const isFailed = outcome.got === "reply" && !outcome.reply.ok && isFailure(outcome.reply);
+      const isFailed = outcome.got === "reply" && isFailure(outcome.reply);
       const whose = isFailed && doubt !== undefined ? await settleDoubt(asker, signal, doubt) : "item";
       serve();
-      return whose === "item" ? outcome : whose;
+      if (whose !== "item") return whose;
+      return outcome.got === "reply" ? { got: "reply", reply: asItsOwn(outcome.reply) } : outcome;
     },
     async requestUnmetered(asker, send, signal = NEVER) {
       const taken = await places.take(asker, false, signal);
@@ -293,8 +298,27 @@ export function createGovernor(options: {
   };
 }
 
+/**
+ * What the neutral question says. A 404 is an answer, but not the API's own: it is enough to give up one activity, and not an
+ * athlete's list.
+ */
+function neutralVerdict(verdict: Verdict, fault: Fault, inPlaceOf: RequestPhase | undefined): Verdict {
+  if (verdict.says === "failed" || fault.kind === "maintenance") return { says: "silent" };
+  return fault.kind === "not_found" && inPlaceOf === "discovery" ? { says: "silent" } : verdict;
+}
+
 const itemOf = ({ athleteId, item, phase }: Asker): string => `${athleteId}/${item ?? phase}`;
 
 const weightOf = ({ phase }: Asker): number => (phase === "discovery" ? WEIGHT_OF_LIST : 1);
 
-const isFailure = (reply: Reply<unknown>): boolean => !reply.ok && verdictOf(reply.fault, "").says === "failed";
+const isFailure = (reply: Reply<unknown>): boolean => {
+  const says = reply.ok ? "alive" : verdictOf(reply.fault, "").says;
+  return says === "failed" || says === "down";
+};
+
+/** An answer that spoke for all and turned out to be of this one thing: it has failed like any other. */
+function asItsOwn<T>(reply: Reply<T>): Reply<T> {
+  if (reply.ok || reply.fault.kind !== "maintenance") return reply;
+  const { status, message } = reply.fault;
+  return { ...reply, fault: { scope: "item", kind: "server_error", status, message } };
+}

@@ -10,6 +10,8 @@ export type Asker = {
   readonly syncClass: SyncClass;
   /** What is asked for, the same each time (`activity 123`): many failures of one thing are no outage. */
   readonly item?: string;
+  /** Of the neutral question: what failed, and left whose it was in doubt. */
+  readonly inPlaceOf?: RequestPhase;
 };
 
 /** How the wait for a place ended. */

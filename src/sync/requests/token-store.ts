@@ -14,11 +14,16 @@ export type TokenStore = {
   storeRefreshed(athleteId: AthleteId, sent: string, grant: TokenGrant): void;
   /** An athlete's pair, opened; undefined when there is none that opens. */
   read(athleteId: AthleteId): OpenTokens | undefined;
+  /** Whether a token that was refused is still the athlete's: they may have connected again since. */
+  isCurrent(athleteId: AthleteId, refused: RefusedToken): boolean;
   /** The grant of somebody who is no athlete here is to be revoked: all that is kept of them until then. */
   revokeLater(grant: TokenGrant): void;
   /** A grant that was to be revoked, and that its owner has given again since with the very same token, is kept. */
   callOffRevocation(grant: TokenGrant): void;
 };
+
+/** A token that Strava refused: what follows from that holds only as long as it is the athlete's. */
+export type RefusedToken = { readonly refreshToken: string } | { readonly accessToken: string };
 
 export type OpenTokens = { readonly accessToken: string; readonly refreshToken: string; readonly expiresAtMs: EpochMs };
 
@@ -87,6 +92,13 @@ export function createTokenStore({ db, clock, seal }: { db: Db; clock: Clock; se
       if (grant.refreshToken === sent) return;
       const revocation = sealForRevocation(id, grant);
       if (!replaceRevokedToken(db, revocation)) insertRevocation(db, revocation);
+    },
+    isCurrent(id, refused) {
+      const stored = read(id);
+      if (stored === undefined) return true;
+      return "refreshToken" in refused
+        ? stored.refreshToken === refused.refreshToken
+        : stored.accessToken === refused.accessToken;
     },
     revokeLater: (grant) => insertRevocation(db, sealForRevocation(NOBODY, grant)),
     callOffRevocation(grant) {

@@ -5,11 +5,12 @@ import type { Commits } from "../../db/group-commit.ts";
 import type { StravaClient } from "../../strava/client.ts";
 import type { TraceContext, Tracer } from "../../telemetry/tracing.ts";
 import type { Governor } from "./governor.ts";
-import type { TokenStore } from "./token-store.ts";
+import type { RefusedToken, TokenStore } from "./token-store.ts";
 
 export type TokenAnswer =
   | { got: "token"; accessToken: string }
-  | { got: "reconnect"; reason: string; isRefused: boolean } // only the athlete can mend it: Strava refuses, or nothing is stored
+  /** Only the athlete can mend it: Strava refused this token, or (undefined) none is stored. */
+  | { got: "reconnect"; reason: string; refused: RefusedToken | undefined }
   | { got: "hold"; hold: Hold } // the application has to wait
   | { got: "trouble"; error: string } // this try failed; another may not
   | { got: "called_off" };
@@ -36,7 +37,11 @@ export type TokenKeeper = TokenStore & {
  */
 const REFRESH_WITHIN_MS = HOUR_MS;
 
-const NOTHING_STORED: TokenAnswer = { got: "reconnect", reason: "No usable tokens are stored.", isRefused: false };
+/** Two refusals of one token, and a token that is replaced meanwhile, twice. */
+const TRIES_MAX = 4;
+const REFUSED_TWICE =
+  "Strava refused the refresh token twice: the athlete revoked the access, or a rotated token was lost.";
+const NOTHING_STORED: TokenAnswer = { got: "reconnect", reason: "No usable tokens are stored.", refused: undefined };
 
 /**
  * Keeps every athlete's tokens. One refresh in flight per athlete; the new pair is committed before it is used, since
@@ -64,27 +69,28 @@ export function createTokenKeeper(options: {
       attributes: { "broomwagon.athlete.id": athleteId },
     });
     try {
-      // Twice: the first refusal may be of a token that somebody else has just replaced, or a fault of Strava's.
-      for (let tries = 0; tries < 2; tries++) {
+      // Twice: the first refusal may be a fault of Strava's. And of a token that is still the athlete's: somebody may connect
+      // again, or import a pair, while Strava refuses the old one.
+      let refusedOnce: string | undefined;
+      for (let tries = 0; tries < TRIES_MAX; tries++) {
         const tokens = store.read(athleteId);
         if (tokens === undefined) return NOTHING_STORED;
+        const { refreshToken } = tokens;
         const asker = { athleteId, phase: "token", syncClass } as const;
-        const { reply, hold } = await governor.requestUnmetered(asker, () =>
-          strava.refreshToken(tokens.refreshToken, signal),
-        );
+        const { reply, hold } = await governor.requestUnmetered(asker, () => strava.refreshToken(refreshToken, signal));
         if (reply.ok) {
-          await commits.soon(() => store.storeRefreshed(athleteId, tokens.refreshToken, reply.value));
+          await commits.soon(() => store.storeRefreshed(athleteId, refreshToken, reply.value));
           return { got: "token", accessToken: reply.value.accessToken };
         }
         span.fail(reply.fault.message);
         if (hold !== undefined) return { got: "hold", hold };
         if (reply.fault.scope !== "athlete") return { got: "trouble", error: reply.fault.message };
+        if (refusedOnce === refreshToken && store.isCurrent(athleteId, { refreshToken })) {
+          return { got: "reconnect", refused: { refreshToken }, reason: REFUSED_TWICE };
+        }
+        refusedOnce = refreshToken;
       }
-      return {
-        got: "reconnect",
-        isRefused: true,
-        reason: "Strava refused the refresh token twice: the athlete revoked the access, or a rotated token was lost.",
-      };
+      return { got: "trouble", error: "The athlete's tokens were replaced again and again while Strava refused them." };
     } finally {
       span.end();
     }

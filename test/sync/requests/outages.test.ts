@@ -127,6 +127,44 @@ describe("whose failure is it", () => {
     });
   }
 
+  for (const [what, action] of [
+    ["503", { type: "status", status: 503 }],
+    ["a maintenance page", { type: "html", status: 502 }],
+  ] as const) {
+    test(`one activity that is always answered with ${what} holds everybody once, then fails by itself; all else is enriched`, async () => {
+      const engine = createTestEngine({
+        sandbox: { quota: PLENTY, latencyMs: 50, club: { athletes: 3, activitiesEach: 60, racesEach: 40 } },
+      });
+      const poison = engine.sandbox.activities(stravaIdOf(engine)).find((activity) => activity.workout_type === 1);
+      failFor(engine, { kind: "detail", activityId: poison?.id ?? 0 }, action);
+      const syncIds = [0, 1, 2].map((n) => engine.start(n));
+      await tickMinutes(engine, 15);
+      expect(syncIds.map((syncId) => syncOf(engine, syncId).status)).toEqual(["completed", "completed", "completed"]);
+      expect([countRaces(engine.db, "enriched"), countRaces(engine.db, "failed")]).toEqual([119, 1]);
+      const asked = engine.sandbox.ledger().filter((entry) => entry.activityId === poison?.id);
+      expect(asked).toHaveLength(1 + 5);
+      expect(engine.lines.filter((line) => line.includes("strava_unavailable")).length).toBeLessThanOrEqual(4);
+    });
+  }
+
+  test("a Strava that knows no neutral question: one activity is given up, a list that fails is waited for", async () => {
+    const noNeutral = { match: { kind: "athlete" }, times: ALWAYS, action: { type: "status", status: 404 } } as const;
+    const poisoned = engineWith(dailyRuns(10, [0]));
+    poisoned.sandbox.injectFault(noNeutral);
+    failFor(poisoned, { kind: "detail" });
+    expect(await untilEnded(poisoned, poisoned.start())).toMatchObject({ status: "completed", racesFailed: 1 });
+
+    const away = clubOf(1);
+    away.sandbox.injectFault(noNeutral);
+    failFor(away, { kind: "list" });
+    const syncId = away.start();
+    await tickMinutes(away, 60);
+    expect(syncOf(away, syncId).status).toBe("in_progress");
+    away.sandbox.clearFaults();
+    await tickMinutes(away, 20);
+    expect(syncOf(away, syncId)).toMatchObject({ status: "completed", racesEnriched: 5 });
+  });
+
   test("two hours without the token endpoint: nobody is disconnected, no race fails, and all goes on by itself", async () => {
     const engine = clubOf(1);
     byHand(engine.db, "UPDATE strava_tokens SET expires_at_ms = 1");
