@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { epochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/units.ts";
 import { readAthlete } from "../../../src/db/athletes.ts";
+import { forgetAthlete } from "../../../src/sync/athletes/forget-athlete.ts";
 import { importAthlete } from "../../../src/sync/athletes/import-athlete.ts";
 import { createTestEngine, type TestEngine } from "../../support/engine.ts";
 import { byHand, stepUntil, tickMinutes } from "../../support/hand.ts";
@@ -73,6 +74,32 @@ describe("an athlete who connects again while Strava refuses the old token", () 
     expect(engine.sandbox.people()[0]).toMatchObject({ isConnected: true });
     await syncToEnd(engine, { mode: "full" });
   });
+});
+
+test("a pair that came meanwhile has to be refused twice as well", async () => {
+  const engine = refusing();
+  const syncId = engine.start();
+  await stepUntil(engine, () => requestsOf(engine, "token") === 1);
+  connectAgain(engine);
+  const body = {
+    message: "Bad Request",
+    errors: [{ resource: "RefreshToken", field: "refresh_token", code: "invalid" }],
+  };
+  engine.sandbox.injectFault({ match: { kind: "token" }, action: { type: "status", status: 400, body } });
+  await tickMinutes(engine, 3);
+  expect(readAthlete(engine.db, engine.athlete())).toMatchObject({ status: "connected" });
+  expect(syncOf(engine, syncId)).toMatchObject({ status: "completed" });
+});
+
+test("nobody is erased for a token that is not theirs any more", () => {
+  const engine = refusing();
+  const { context, processor } = engine;
+  const id = engine.athlete();
+  expect(forgetAthlete(context, processor, id, { refreshToken: "one of before" })).toBe(false);
+  expect(forgetAthlete(context, processor, id, { accessToken: "one of before" })).toBe(false);
+  expect(readAthlete(engine.db, id)).toBeDefined();
+  const refreshToken = context.tokens.read(id)?.refreshToken ?? "";
+  expect(forgetAthlete(context, processor, id, { refreshToken })).toBe(true);
 });
 
 test("a late answer to a refresh never replaces a pair that came since", async () => {
