@@ -24,7 +24,10 @@ export function importAthlete(context: SyncContext, athlete: AthleteImport): { r
   const { stravaId, firstName, lastName, scope, accessToken, refreshToken, expiresAtSeconds } = athlete;
   return commits.now(() => {
     const { row, isNew } = upsertAthlete(db, { stravaId, firstName, lastName, scope, nowMs: clock.nowMs() });
-    tokens.store(row.id, { accessToken, refreshToken, expiresAtMs: epochMs(expiresAtSeconds * SECOND_MS) });
+    const grant = { accessToken, refreshToken, expiresAtMs: epochMs(expiresAtSeconds * SECOND_MS) };
+    tokens.store(row.id, grant);
+    // They may have been deleted a moment ago, and Strava not have confirmed it yet.
+    tokens.callOffRevocation(grant);
     commits.afterCommit(() => log.info("athlete.imported", "An athlete was imported.", { athlete_id: row.id }));
     return { row, isNew };
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { HOUR_MS, MINUTE_MS } from "../../../src/core/units.ts";
 import { forgetAthlete } from "../../../src/sync/athletes/forget-athlete.ts";
+import { importAthlete } from "../../../src/sync/athletes/import-athlete.ts";
 import { revokeGrants } from "../../../src/sync/athletes/revoke-grants.ts";
 import type { TestEngine, TestEngineOptions } from "../../support/engine.ts";
 import { engineWith } from "../../support/syncs.ts";
@@ -61,4 +62,28 @@ describe("where only the older address is there", () => {
     expect([waiting(engine), isConnected(engine)]).toEqual([[{ attempts: 1 }], true]);
     expect(engine.sandbox.ledger().filter(({ kind }) => kind === "deauthorize")).toEqual([]);
   });
+});
+
+test("an athlete who was deleted and is imported again with the very same tokens keeps the grant", async () => {
+  const engine = engineWith([]);
+  const [athlete] = engine.sandbox.athletes();
+  if (athlete === undefined) throw new Error("The club is empty");
+  engine.sandbox.injectFault({ match: { kind: "revoke" }, action: { type: "status", status: 503 } });
+  forgetAthlete(engine.context, engine.processor, engine.athlete());
+  await revoke(engine);
+  expect(waiting(engine)).toEqual([{ attempts: 1 }]);
+  importAthlete(engine.context, athlete);
+  expect(waiting(engine)).toEqual([]);
+  await engine.clock.advance(HOUR_MS);
+  await revoke(engine);
+  expect(isConnected(engine)).toBe(true);
+});
+
+test("an import with other tokens leaves the revocation of the former grant as it is", () => {
+  const engine = engineWith([]);
+  const [athlete] = engine.sandbox.athletes();
+  if (athlete === undefined) throw new Error("The club is empty");
+  forgetAthlete(engine.context, engine.processor, engine.athlete());
+  importAthlete(engine.context, { ...athlete, refreshToken: "another" });
+  expect(waiting(engine)).toEqual([{ attempts: 0 }]);
 });
