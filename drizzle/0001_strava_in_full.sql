@@ -28,6 +28,7 @@ CREATE TABLE `strava_events` (
 	`owner_id` integer NOT NULL,
 	`event_time_s` integer NOT NULL,
 	`deauthorized` integer DEFAULT 0 NOT NULL,
+	`updates_hash` text DEFAULT '' NOT NULL,
 	`attempts` integer DEFAULT 0 NOT NULL,
 	`run_after_ms` integer DEFAULT 0 NOT NULL,
 	`error` text,
@@ -38,7 +39,7 @@ CREATE TABLE `strava_events` (
 	CONSTRAINT "strava_events_settled_has_outcome" CHECK((settled_at_ms IS NULL) = (outcome IS NULL))
 ) STRICT;
 --> statement-breakpoint
-CREATE UNIQUE INDEX `strava_events_same` ON `strava_events` (`object_type`,`object_id`,`aspect`,`owner_id`,`event_time_s`,`subscription_id`,`deauthorized`);--> statement-breakpoint
+CREATE UNIQUE INDEX `strava_events_same` ON `strava_events` (`object_type`,`object_id`,`aspect`,`owner_id`,`event_time_s`,`subscription_id`,`deauthorized`,`updates_hash`);--> statement-breakpoint
 CREATE INDEX `strava_events_due` ON `strava_events` (`run_after_ms`,`id`) WHERE settled_at_ms IS NULL;--> statement-breakpoint
 CREATE INDEX `strava_events_open_of_object` ON `strava_events` (`owner_id`,`object_id`) WHERE settled_at_ms IS NULL;--> statement-breakpoint
 CREATE INDEX `strava_events_settled` ON `strava_events` (`settled_at_ms`) WHERE settled_at_ms IS NOT NULL;--> statement-breakpoint

@@ -7,7 +7,8 @@ export type StravaAspect = "create" | "update" | "delete";
 
 /**
  * An event as Strava delivers it, parsed. A hint: it says where to look, and never what is true. What it says that
- * changed is left out but for one thing, the access that an athlete took back, since that alone needs another look.
+ * changed is left out but for one thing, the access that an athlete took back, since that alone needs another look; a hash
+ * of the rest tells apart what is the same in all else.
  * @see https://developers.strava.com/docs/webhooks/
  */
 export type StravaEvent = {
@@ -21,6 +22,8 @@ export type StravaEvent = {
   readonly eventTimeSeconds: number;
   /** It says that the athlete took the access back. */
   readonly isDeauthorized: boolean;
+  /** Of what it says that changed; empty where it says nothing. Event times are whole seconds, and people are faster. */
+  readonly updatesHash: string;
 };
 
 /** What came of an event, in a word. */

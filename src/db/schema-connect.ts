@@ -57,6 +57,8 @@ export const stravaEvents = sqliteTable(
     eventTimeSeconds: integer("event_time_s").notNull(),
     /** 1 when it says that the athlete took the access back. */
     deauthorized: integer().notNull().default(0),
+    /** Of what it says that changed, which is not kept itself: two edits in one second are two events. */
+    updatesHash: text("updates_hash").notNull().default(""),
     attempts: integer().notNull().default(0),
     runAfterMs: integer("run_after_ms").$type<EpochMs>().notNull().default(sql`0`),
     error: text(),
@@ -74,6 +76,7 @@ export const stravaEvents = sqliteTable(
       event.eventTimeSeconds,
       event.subscriptionId,
       event.deauthorized,
+      event.updatesHash,
     ),
     // Serves readDueEvents.
     index("strava_events_due").on(event.runAfterMs, event.id).where(sql`settled_at_ms IS NULL`),

@@ -8,15 +8,19 @@ export const OPEN_EVENTS_LIMIT = 10_000;
 /** Of those that are settled so many of the newest are kept at most, to know them again. */
 export const EVENTS_KEPT = 100_000;
 
-const insertStatement = statement<unknown, [number, number, string, number, string, number, number, number, number]>(
+const insertStatement = statement<
+  unknown,
+  [number, number, string, number, string, number, number, number, string, number]
+>(
   `INSERT OR IGNORE INTO strava_events
-     (received_at_ms, run_after_ms, subscription_id, object_type, object_id, aspect, owner_id, event_time_s, deauthorized)
-   SELECT ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-   WHERE (SELECT count(*) FROM (SELECT 1 FROM strava_events WHERE settled_at_ms IS NULL LIMIT ?9)) < ?9`,
+     (received_at_ms, run_after_ms, subscription_id, object_type, object_id, aspect, owner_id, event_time_s, deauthorized,
+      updates_hash)
+   SELECT ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+   WHERE (SELECT count(*) FROM (SELECT 1 FROM strava_events WHERE settled_at_ms IS NULL LIMIT ?10)) < ?10`,
 );
-const knownStatement = statement<unknown, [number, string, number, string, number, number, number]>(
+const knownStatement = statement<unknown, [number, string, number, string, number, number, number, string]>(
   `SELECT 1 FROM strava_events WHERE object_type = ?2 AND object_id = ?3 AND aspect = ?4 AND owner_id = ?5
-     AND event_time_s = ?6 AND subscription_id = ?1 AND deauthorized = ?7`,
+     AND event_time_s = ?6 AND subscription_id = ?1 AND deauthorized = ?7 AND updates_hash = ?8`,
 );
 
 /**
@@ -32,6 +36,7 @@ export function insertEvent(db: Db, event: StravaEvent, nowMs: EpochMs): "stored
     event.ownerId,
     event.eventTimeSeconds,
     event.isDeauthorized ? 1 : 0,
+    event.updatesHash,
   ] as const;
   if (insertStatement(db).run(nowMs, ...fields, OPEN_EVENTS_LIMIT).changes > 0) return "stored";
   return knownStatement(db).get(...fields) === null ? "full" : "known";
@@ -54,13 +59,14 @@ type EventColumns = {
   ownerId: number;
   eventTimeSeconds: number;
   deauthorized: number;
+  updatesHash: string;
   receivedAtMs: EpochMs;
   misses: number;
 };
 
 const dueStatement = statement<EventColumns, [number, number]>(
   `SELECT id, subscription_id AS subscriptionId, object_type AS objectType, object_id AS objectId, aspect, owner_id AS ownerId,
-     event_time_s AS eventTimeSeconds, deauthorized, received_at_ms AS receivedAtMs, attempts AS misses
+     event_time_s AS eventTimeSeconds, deauthorized, updates_hash AS updatesHash, received_at_ms AS receivedAtMs, attempts AS misses
    FROM strava_events INDEXED BY strava_events_due WHERE settled_at_ms IS NULL AND run_after_ms <= ?1 ORDER BY run_after_ms, id LIMIT ?2`,
 );
 

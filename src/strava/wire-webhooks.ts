@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { StravaAspect, StravaEvent, StravaObject, Subscription } from "../core/strava-event.ts";
 import { type EpochMs, epochMs } from "../core/units.ts";
 import {
@@ -14,7 +15,7 @@ import {
 
 /**
  * Parses one of Strava's events. Of `updates` only the access that was taken back is read (`"false"`, and the boolean is
- * taken too): nothing else in it is ever believed.
+ * taken too): nothing else in it is ever believed, and of the whole only a hash is kept.
  * @see https://developers.strava.com/docs/webhooks/ "Event data"
  */
 export function parseEvent(body: unknown): Parsed<StravaEvent> {
@@ -31,6 +32,7 @@ export function parseEvent(body: unknown): Parsed<StravaEvent> {
       ownerId: readId(raw, "owner_id"),
       eventTimeSeconds: readId(raw, "event_time"),
       isDeauthorized: objectType === "athlete" && (updates?.authorized === "false" || updates?.authorized === false),
+      updatesHash: hashOf(updates ?? {}),
     };
   });
 }
@@ -54,6 +56,14 @@ export function parseNewSubscription(body: unknown, callbackUrl: string): Parsed
     return { id: readId(raw, "id"), callbackUrl, createdAtMs: readCreatedAt(raw) };
   });
 }
+
+/** Of the fields in any order; 64 bits are plenty within one activity and one second. */
+function hashOf(updates: Json): string {
+  const fields = Object.entries(updates).sort(([one], [other]) => (one < other ? -1 : 1));
+  if (fields.length === 0) return "";
+  return createHash("sha256").update(JSON.stringify(fields)).digest("hex").slice(0, HASH_DIGITS);
+}
+const HASH_DIGITS = 16;
 
 const OBJECTS: readonly StravaObject[] = ["activity", "athlete"];
 const ASPECTS: readonly StravaAspect[] = ["create", "update", "delete"];

@@ -66,6 +66,7 @@ describe("the inbox", () => {
       { eventTimeSeconds: 1 },
       { objectType: "athlete" },
       { objectType: "athlete", isDeauthorized: true },
+      { updatesHash: "renamed" },
     ] as const;
     for (const other of others) expect(insertEvent(db, anEvent(other), NOW)).toBe("stored");
     expect(

@@ -24,8 +24,20 @@ describe("an event", () => {
         ownerId: 26_462_176,
         eventTimeSeconds: 1_763_334_772,
         isDeauthorized: false,
+        updatesHash: expect.stringMatching(/^[0-9a-f]{16}$/),
       },
     });
+  });
+
+  test("has a hash of what it says that changed: the same for the same, in whatever order, and none for nothing", () => {
+    const hashOf = (updates: unknown) => {
+      const parsed = parseEvent(raw({ updates }));
+      return parsed.ok ? parsed.value.updatesHash : "no event";
+    };
+    const edits = [{ title: "a" }, { title: "b" }, { type: "a" }, { title: "a", private: "true" }, { private: "true" }];
+    expect(new Set(edits.map(hashOf)).size).toBe(edits.length);
+    expect(hashOf({ private: "true", title: "a" })).toBe(hashOf({ title: "a", private: "true" }));
+    expect([{}, null, undefined].map(hashOf)).toEqual(["", "", ""]);
   });
 
   test.each([1, 16_195_505_756, 154_504_250_376_823, Number.MAX_SAFE_INTEGER])("may be about %p", (id) => {

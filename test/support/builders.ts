@@ -120,6 +120,7 @@ export function anEvent(changes: Partial<StravaEvent> = {}): StravaEvent {
     ownerId: 26_500_001,
     eventTimeSeconds: 1_763_334_770,
     isDeauthorized: false,
+    updatesHash: "",
     ...changes,
   };
 }

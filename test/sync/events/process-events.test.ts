@@ -50,6 +50,17 @@ describe("one look, and no listing", () => {
     expect(looksAt(engine)).toBe(0);
   });
 
+  test("a second edit in the same second is another event, also once the first is settled; a copy of it is not", async () => {
+    const self = await inStepApi();
+    const { engine, raceId } = self;
+    const edit = { object_id: raceId, owner_id: stravaIdOf(engine), aspect_type: "update", event_time: 5 } as const;
+    for (const title of ["Morning Run", "Harbour Ten", "Harbour Ten"]) {
+      await deliver(self, { ...edit, updates: { title } });
+      await settle(self);
+    }
+    expect([outcomesOf(engine), looksAt(engine)]).toEqual([["stored", "stored"], 2]);
+  });
+
   test("what is no race is asked for once, and not kept", async () => {
     const self = await inStepApi();
     self.engine.sandbox.addActivity(stravaIdOf(self.engine), { name: "A walk", sport_type: "Walk" });
