@@ -5,6 +5,7 @@
 import { Elysia } from "elysia";
 import type { SyncContext } from "../sync/context.ts";
 import { athleteRoutes } from "./athletes.ts";
+import { auditRoutes } from "./audit.ts";
 import { connectRoutes } from "./connect/routes.ts";
 import { connectStatusRoutes } from "./connect-status.ts";
 import { daemonControlRoutes } from "./daemon-control.ts";
@@ -106,6 +107,7 @@ function buildApp(deps: RouteDeps) {
     .use(scheduleRoutes(deps))
     .use(daemonControlRoutes(deps))
     .use(tokenRoutes(deps))
+    .use(auditRoutes(deps))
     .use(subscriptionRoutes(deps))
     .use(webhookRoutes(deps));
 }

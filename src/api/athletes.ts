@@ -1,9 +1,11 @@
 import { Elysia, status, t } from "elysia";
 import { athleteId } from "../core/units.ts";
 import { findAthletes, readAthlete, updateAthlete } from "../db/athletes.ts";
+import type { AuditAction } from "../db/audit.ts";
 import type { AthleteRow } from "../db/schema.ts";
 import { forgetAthlete } from "../sync/athletes/forget-athlete.ts";
 import { importAthlete } from "../sync/athletes/import-athlete.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import { ATHLETE_STATUSES, AthleteJson, showAthlete } from "./athlete-view.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
@@ -23,8 +25,8 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
   return new Elysia({ prefix: "/api/admin/athletes" })
     .post(
       "",
-      ({ body }) => {
-        const { row, isNew } = importAthlete(context, {
+      ({ body, request }) => {
+        const athlete = {
           stravaId: body.strava_id,
           firstName: body.first_name,
           lastName: body.last_name,
@@ -32,7 +34,8 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
           refreshToken: body.refresh_token,
           expiresAtSeconds: body.expires_at,
           scope: body.scope ?? "",
-        });
+        };
+        const { row, isNew } = importAthlete(context, athlete, actorOf(request));
         return isNew ? status(201, show(row)) : status(200, show(row));
       },
       {
@@ -116,9 +119,14 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
             ? {}
             : { publish: { value: body.publish, nowMs: context.clock.nowMs(), by: actorOf(request) } };
         const hidden = body.hidden === undefined ? {} : { hidden: body.hidden };
-        const row = context.commits.now(
-          () => updateAthlete(context.db, athleteId(id), { ...publish, ...hidden }) ?? null,
-        );
+        const row = context.commits.now(() => {
+          const changed = updateAthlete(context.db, athleteId(id), { ...publish, ...hidden });
+          if (changed === undefined) return null;
+          for (const action of actionsOf(body)) {
+            recordByHand(context, actorOf(request), { action, target: `athlete:${id}` });
+          }
+          return changed;
+        });
         return row === null ? unknownThing("athlete") : show(row);
       },
       {
@@ -138,9 +146,10 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
     )
     .delete(
       "/:id",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = parseId(params.id);
-        if (id === undefined || !forgetAthlete(context, processor, athleteId(id))) return unknownThing("athlete");
+        const isErased = id !== undefined && forgetAthlete(context, processor, athleteId(id), { by: actorOf(request) });
+        if (!isErased) return unknownThing("athlete");
         void scheduler.runNow(revokeJob);
         return status(202, { id, erased: true });
       },
@@ -162,4 +171,12 @@ export function athleteRoutes({ context, processor, scheduler, revokeJob, actorO
         }),
       },
     );
+}
+
+/** What a change of an athlete is called in the audit. */
+function actionsOf({ publish, hidden }: { publish?: boolean; hidden?: boolean }): readonly AuditAction[] {
+  const consent =
+    publish === undefined ? [] : ([publish ? "athlete.consent_given" : "athlete.consent_withdrawn"] as const);
+  const showing = hidden === undefined ? [] : ([hidden ? "athlete.hidden" : "athlete.shown"] as const);
+  return [...consent, ...showing];
 }

@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import { storeSetting } from "../db/settings.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import type { RouteDeps } from "./deps.ts";
 import { operation } from "./operation.ts";
 
@@ -10,14 +11,17 @@ const ControlJson = t.Object({
 });
 
 /** Pausing and resuming the whole daemon. */
-export function daemonControlRoutes({ processor, events, context }: RouteDeps) {
-  function setClaiming(isClaiming: boolean): typeof ControlJson.static {
+export function daemonControlRoutes({ processor, events, context, actorOf }: RouteDeps) {
+  function setClaiming(isClaiming: boolean, by: string): typeof ControlJson.static {
     const before = processor.view();
     const isChanged = before.isClaiming !== isClaiming;
     if (isClaiming) context.governor.tryAgain();
     if (isChanged) {
       // Held by a person, it stays held over a restart.
-      context.commits.now(() => storeSetting(context.db, "paused", isClaiming ? "no" : "yes"));
+      context.commits.now(() => {
+        storeSetting(context.db, "paused", isClaiming ? "no" : "yes");
+        recordByHand(context, by, { action: isClaiming ? "daemon.resumed" : "daemon.paused" });
+      });
       processor.setClaiming(isClaiming);
       if (isClaiming) events.inbox.wake();
       const event = isClaiming ? "daemon.resumed" : "daemon.paused";
@@ -27,7 +31,7 @@ export function daemonControlRoutes({ processor, events, context }: RouteDeps) {
   }
 
   return new Elysia({ prefix: "/api/admin" })
-    .post("/pause", () => setClaiming(false), {
+    .post("/pause", ({ request }) => setClaiming(false, actorOf(request)), {
       detail: operation({
         tag: "Daemon",
         scope: "operate",
@@ -36,7 +40,7 @@ export function daemonControlRoutes({ processor, events, context }: RouteDeps) {
         answers: { 200: { description: "Nothing is claimed any more.", schema: ControlJson } },
       }),
     })
-    .post("/resume", () => setClaiming(true), {
+    .post("/resume", ({ request }) => setClaiming(true, actorOf(request)), {
       detail: operation({
         tag: "Daemon",
         scope: "operate",

@@ -11,7 +11,7 @@ import { refuse } from "./problem.ts";
 const NEWEST_FIRST = Number.MAX_SAFE_INTEGER;
 
 /** Findings: the list, and applying a proposed remedy. */
-export function findingRoutes({ context, monitor }: RouteDeps) {
+export function findingRoutes({ context, monitor, actorOf }: RouteDeps) {
   return new Elysia({ prefix: "/api/admin/health/findings" })
     .get(
       "",
@@ -44,11 +44,11 @@ export function findingRoutes({ context, monitor }: RouteDeps) {
     )
     .post(
       "/:id/apply",
-      ({ params }) => {
+      ({ params, request }) => {
         const number = parseId(params.id);
         if (number === undefined) return unknownThing("finding");
         const id = findingId(number);
-        const applied = monitor.apply(id);
+        const applied = monitor.apply(id, actorOf(request));
         switch (applied) {
           case "applied": {
             const row = readFinding(context.db, id);

@@ -4,6 +4,7 @@ import { DAY_MS, type EpochMs, MINUTE_MS, plusMs } from "../core/units.ts";
 import { hashSecret, makeSecret } from "../db/bearer-secret.ts";
 import { deleteInvite, insertInvite, readInvites } from "../db/invites.ts";
 import type { InviteRow } from "../db/schema-connect.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
 import { BODY_REFUSALS, LIST_REFUSALS, OrNull, operation, PageOf, Time, Word } from "./operation.ts";
@@ -42,15 +43,15 @@ export function inviteRoutes({ context, randomBytes, actorOf }: RouteDeps) {
         if (lifeMs === undefined || lifeMs < SHORTEST_MS || lifeMs > LONGEST_MS) return refuseDuration();
         const nowMs = clock.nowMs();
         const token = makeSecret(randomBytes);
-        const row = commits.now(() =>
-          insertInvite(db, {
-            label: body.label ?? "",
-            tokenHash: hashSecret(token),
-            nowMs,
-            by: actorOf(request),
-            expiresAtMs: plusMs(nowMs, lifeMs),
-          }),
-        );
+        const by = actorOf(request);
+        const row = commits.now(() => {
+          const expiresAtMs = plusMs(nowMs, lifeMs);
+          const invite = { label: body.label ?? "", tokenHash: hashSecret(token), nowMs, by, expiresAtMs };
+          const made = insertInvite(db, invite);
+          const detail = { expires_at: expiresAtMs };
+          recordByHand(context, by, { action: "invite.made", target: `invite:${made.id}`, detail });
+          return made;
+        });
         return status(201, { ...showInvite(row, nowMs), url: context.links.invitation(token) });
       },
       {
@@ -92,9 +93,13 @@ export function inviteRoutes({ context, randomBytes, actorOf }: RouteDeps) {
     )
     .delete(
       "/:id",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = parseId(params.id);
-        const isRevoked = id !== undefined && commits.now(() => deleteInvite(db, id));
+        const isRevoked = commits.now(() => {
+          if (id === undefined || !deleteInvite(db, id)) return false;
+          recordByHand(context, actorOf(request), { action: "invite.revoked", target: `invite:${id}` });
+          return true;
+        });
         return isRevoked ? { id, revoked: true } : unknownThing("invite");
       },
       {

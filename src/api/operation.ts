@@ -6,7 +6,17 @@ export type Operation = {
   /** Half a sentence: what it does. */
   readonly summary: string;
   readonly description?: string;
-  readonly tag: "Athletes" | "Connecting" | "Syncs" | "Health" | "Races" | "Daemon" | "Webhook" | "Tokens" | "Probes";
+  readonly tag:
+    | "Athletes"
+    | "Connecting"
+    | "Syncs"
+    | "Health"
+    | "Races"
+    | "Daemon"
+    | "Webhook"
+    | "Tokens"
+    | "Audit"
+    | "Probes";
   /** The scope that a caller needs; `public`: none, and no token either. */
   readonly scope: Scope | "public";
   /** What it takes, where the route reads its body by hand: elsewhere the route's own schema says so. */

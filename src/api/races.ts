@@ -2,6 +2,7 @@ import { Elysia, t } from "elysia";
 import { FRESH_FOR_MS } from "../core/freshness.ts";
 import { athleteId, type EpochMs, raceId } from "../core/units.ts";
 import { editRace, type RaceEdit, type RaceFilter, readRaces } from "../db/race-queries.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
 import { BODY_REFUSALS, LIST_REFUSALS, OrNull, operation, PageOf, Whole, Word } from "./operation.ts";
@@ -30,7 +31,7 @@ const FILTER_QUERY = {
 const FilterQuery = t.Object(FILTER_QUERY);
 
 /** Races: list, export, edit. */
-export function raceRoutes({ context }: RouteDeps) {
+export function raceRoutes({ context, actorOf }: RouteDeps) {
   return new Elysia({ prefix: "/api/admin" })
     .get(
       "/races",
@@ -80,7 +81,7 @@ export function raceRoutes({ context }: RouteDeps) {
     )
     .patch(
       "/races/:id",
-      ({ params, body }) => {
+      ({ params, body, request }) => {
         const id = parseId(params.id);
         if (id === undefined) return unknownThing("race");
         const edit: RaceEdit = {
@@ -89,7 +90,16 @@ export function raceRoutes({ context }: RouteDeps) {
           ...(body.moving_time === undefined ? {} : { movingSeconds: body.moving_time }),
           ...(body.hidden === undefined ? {} : { hidden: body.hidden }),
         };
-        const row = context.commits.now(() => editRace(context.db, raceId(id), edit) ?? null);
+        const row = context.commits.now(() => {
+          const edited = editRace(context.db, raceId(id), edit);
+          if (edited === undefined) return null;
+          // Which fields, never what is in them: those are contents of a race.
+          const detail = { fields: Object.keys(body), hidden: body.hidden };
+          if (detail.fields.length > 0) {
+            recordByHand(context, actorOf(request), { action: "race.edited", target: `race:${id}`, detail });
+          }
+          return edited;
+        });
         return row === null ? unknownThing("race") : createRaceViewer(context)(row);
       },
       {

@@ -1,5 +1,6 @@
 import { Elysia, t } from "elysia";
 import type { JobView } from "../scheduler/scheduler.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import type { RouteDeps } from "./deps.ts";
 import { OrNull, operation, PageOf, Time } from "./operation.ts";
 import { refuse } from "./problem.ts";
@@ -20,7 +21,7 @@ const JobJson = t.Object({
 type JobJson = typeof JobJson.static;
 
 /** The schedule: what runs when, and running it now. */
-export function scheduleRoutes({ scheduler }: RouteDeps) {
+export function scheduleRoutes({ scheduler, context, actorOf }: RouteDeps) {
   return new Elysia({ prefix: "/api/admin/schedule" })
     .get("", () => ({ items: scheduler.jobs().map(showJob), next_cursor: null }), {
       detail: operation({
@@ -32,7 +33,13 @@ export function scheduleRoutes({ scheduler }: RouteDeps) {
     })
     .post(
       "/:job/run",
-      async ({ params }) => {
+      async ({ params, request }) => {
+        const known = scheduler.jobs().find((one) => one.job === params.job);
+        if (known?.isRunning === false) {
+          context.commits.now(() =>
+            recordByHand(context, actorOf(request), { action: "job.run", target: `job:${known.job}` }),
+          );
+        }
         const ran = await scheduler.runNow(params.job);
         switch (ran) {
           case "unknown":

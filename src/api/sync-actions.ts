@@ -13,14 +13,14 @@ const SyncIdParam = t.Object({ sync_id: t.String() });
 const REFUSALS = { 404: "There is no such sync.", 409: "`sync_ended`: it is not in progress." };
 
 /** What a person can do with one sync. */
-export function syncActionRoutes({ context, processor }: RouteDeps) {
+export function syncActionRoutes({ context, processor, actorOf }: RouteDeps) {
   const wake = () => processor.wake();
   return new Elysia({ prefix: "/api/admin/syncs" })
     .post(
       "/:sync_id/pause",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = syncIdOf(params.sync_id);
-        const paused = id === undefined ? undefined : pauseSync(context, id);
+        const paused = id === undefined ? undefined : pauseSync(context, id, actorOf(request));
         if (paused === undefined || paused.outcome === "unknown") return unknownThing("sync");
         if (paused.outcome === "not_in_progress") return refuseEnded();
         return { sync_id: params.sync_id, paused: true, changed: paused.isChanged };
@@ -44,9 +44,9 @@ export function syncActionRoutes({ context, processor }: RouteDeps) {
     )
     .post(
       "/:sync_id/resume",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = syncIdOf(params.sync_id);
-        const resumed = id === undefined ? undefined : resumeSync(context, id, wake);
+        const resumed = id === undefined ? undefined : resumeSync(context, id, wake, actorOf(request));
         if (resumed === undefined || resumed.outcome === "unknown") return unknownThing("sync");
         if (resumed.outcome === "not_in_progress") return refuseEnded();
         const { isChanged, madeDue } = resumed;
@@ -76,9 +76,9 @@ export function syncActionRoutes({ context, processor }: RouteDeps) {
     )
     .post(
       "/:sync_id/cancel",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = syncIdOf(params.sync_id);
-        const stopped = id === undefined ? undefined : stopSync(context, processor, id);
+        const stopped = id === undefined ? undefined : stopSync(context, processor, id, actorOf(request));
         if (stopped === undefined || stopped.outcome === "unknown") return unknownThing("sync");
         if (stopped.outcome === "not_in_progress") return refuseEnded();
         return { sync_id: params.sync_id, status: "cancelled" as const };
@@ -101,9 +101,9 @@ export function syncActionRoutes({ context, processor }: RouteDeps) {
     )
     .post(
       "/:sync_id/retry-failed",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = syncIdOf(params.sync_id);
-        const retried = id === undefined ? undefined : retryFailed(context, id, processor);
+        const retried = id === undefined ? undefined : retryFailed(context, id, processor, actorOf(request));
         if (retried === undefined || retried.outcome === "sync_unknown") return unknownThing("sync");
         if (retried.outcome === "nothing_failed") {
           return refuse(409, "nothing_failed", "No race of this athlete has failed; there is nothing to try again.");

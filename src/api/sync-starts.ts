@@ -1,5 +1,6 @@
 import { Elysia, status, t } from "elysia";
 import { athleteId } from "../core/units.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import { startSync } from "../sync/start-sync.ts";
 import { stopSyncOf } from "../sync/stop-sync.ts";
 import { syncAll } from "../sync/sync-all.ts";
@@ -14,15 +15,16 @@ const Mode = t.Optional(Word(SYNC_MODES, "Left out: incremental once there was a
 const AthleteId = t.Object({ id: t.String({ description: "`id` of the athlete." }) });
 
 /** Starting and stopping syncs. */
-export function syncStartRoutes({ context, processor }: RouteDeps) {
+export function syncStartRoutes({ context, processor, actorOf }: RouteDeps) {
   return new Elysia({ prefix: "/api/admin" })
     .post(
       "/athletes/:id/sync",
-      ({ params, body }) => {
+      ({ params, body, request }) => {
         const id = parseId(params.id);
         if (id === undefined) return unknownThing("athlete");
         const { mode, restart } = body;
-        const started = startSync(context, { athleteId: athleteId(id), syncClass: "manual", mode, restart }, processor);
+        const wanted = { athleteId: athleteId(id), syncClass: "manual", mode, restart, by: actorOf(request) } as const;
+        const started = startSync(context, wanted, processor);
         if (started.outcome !== "started") return refuseStart(context, started);
         return status(202, { sync_id: String(started.syncId), athlete_id: id, mode: started.mode });
       },
@@ -52,9 +54,9 @@ export function syncStartRoutes({ context, processor }: RouteDeps) {
     )
     .post(
       "/athletes/:id/sync/stop",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = parseId(params.id);
-        const stopped = id === undefined ? undefined : stopSyncOf(context, processor, athleteId(id));
+        const stopped = id === undefined ? undefined : stopSyncOf(context, processor, athleteId(id), actorOf(request));
         if (stopped === undefined || stopped.outcome === "unknown") return unknownThing("athlete");
         if (stopped.outcome === "not_in_progress") {
           return refuse(
@@ -83,9 +85,11 @@ export function syncStartRoutes({ context, processor }: RouteDeps) {
     )
     .post(
       "/syncs",
-      ({ body }) => {
+      ({ body, request }) => {
         if (context.strava === undefined) return refuseUnconfigured();
         const { started, skipped } = syncAll(context, { syncClass: "manual", mode: body.mode }, processor);
+        const detail = { mode: body.mode, started: started.length, skipped: skipped.length };
+        context.commits.now(() => recordByHand(context, actorOf(request), { action: "syncs.started", detail }));
         return status(202, {
           started: started.map((one) => ({ athlete_id: one.athleteId, sync_id: String(one.syncId) })),
           skipped: skipped.map((one) => ({ athlete_id: one.athleteId, reason: one.reason })),

@@ -1,6 +1,7 @@
 import { Elysia, status, t } from "elysia";
 import { epochMs } from "../core/units.ts";
 import { type AdminTokenRow, deleteAdminToken, insertAdminToken, readAdminTokens } from "../db/admin-tokens.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import { hashToken, makeToken } from "./auth.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
@@ -22,12 +23,12 @@ const TokenJson = t.Object(TOKEN_FIELDS);
 const NewTokenJson = t.Object({ ...TOKEN_FIELDS, token: t.String({ description: "Shown this once." }) });
 
 /** Bearer tokens of this API. */
-export function tokenRoutes({ context, randomBytes }: RouteDeps) {
+export function tokenRoutes({ context, randomBytes, actorOf }: RouteDeps) {
   const { db, commits, clock } = context;
   return new Elysia({ prefix: "/api/admin/tokens" })
     .post(
       "",
-      ({ body }) => {
+      ({ body, request }) => {
         const nowMs = clock.nowMs();
         const { label, scope } = body;
         const expiresAtMs = body.expires_at === undefined || body.expires_at === null ? null : epochMs(body.expires_at);
@@ -39,9 +40,12 @@ export function tokenRoutes({ context, randomBytes }: RouteDeps) {
           );
         }
         const token = makeToken(randomBytes);
-        const row = commits.now(() =>
-          insertAdminToken(db, { label, scope, tokenHash: hashToken(token), nowMs, expiresAtMs }),
-        );
+        const row = commits.now(() => {
+          const made = insertAdminToken(db, { label, scope, tokenHash: hashToken(token), nowMs, expiresAtMs });
+          const detail = { scope, expires_at: expiresAtMs };
+          recordByHand(context, actorOf(request), { action: "token.made", target: `token:${made.id}`, detail });
+          return made;
+        });
         return status(201, { ...showToken(row), token });
       },
       {
@@ -84,9 +88,13 @@ export function tokenRoutes({ context, randomBytes }: RouteDeps) {
     )
     .delete(
       "/:id",
-      ({ params }) => {
+      ({ params, request }) => {
         const id = parseId(params.id);
-        const isRevoked = id !== undefined && commits.now(() => deleteAdminToken(db, id));
+        const isRevoked = commits.now(() => {
+          if (id === undefined || !deleteAdminToken(db, id)) return false;
+          recordByHand(context, actorOf(request), { action: "token.revoked", target: `token:${id}` });
+          return true;
+        });
         return isRevoked ? { id, revoked: true } : unknownThing("token");
       },
       {

@@ -33,7 +33,7 @@ const UNCONFIGURED = "`strava_not_configured`";
 const REFUSED = { 502: "`strava_refused`: `detail` says what Strava has against it." };
 
 /** The subscription to Strava's events: shown, made, removed. */
-export function subscriptionRoutes({ context, events }: RouteDeps) {
+export function subscriptionRoutes({ context, events, actorOf }: RouteDeps) {
   const show = (): WebhookJson => showWebhook({ context, events });
 
   /** What came of it as an answer; undefined where all is well. */
@@ -71,8 +71,9 @@ export function subscriptionRoutes({ context, events }: RouteDeps) {
     })
     .post(
       "/webhook",
-      async ({ body }) => {
-        const outcome = await events.subscription.create({ replace: body.replace ?? false });
+      async ({ body, request }) => {
+        const how = { replace: body.replace ?? false, by: actorOf(request) };
+        const outcome = await events.subscription.create(how);
         return refusalOf(outcome) ?? status(outcome.outcome === "created" ? 201 : 200, show());
       },
       {
@@ -99,8 +100,8 @@ export function subscriptionRoutes({ context, events }: RouteDeps) {
     )
     .delete(
       "/webhook",
-      async () => {
-        const outcome = await events.subscription.remove();
+      async ({ request }) => {
+        const outcome = await events.subscription.remove({ by: actorOf(request) });
         return refusalOf(outcome) ?? show();
       },
       {

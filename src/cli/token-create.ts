@@ -4,11 +4,12 @@ import { parseDuration } from "../core/duration.ts";
 import { type EpochMs, epochMs } from "../core/units.ts";
 import { insertAdminToken } from "../db/admin-tokens.ts";
 import type { Scope } from "../db/schema-books.ts";
+import { inWriteTransaction } from "../db/transaction.ts";
 import type { GivenArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { UsageError } from "./failures.ts";
 import { clockTime } from "./time-words.ts";
-import { withTokenStore } from "./token-store.ts";
+import { auditAtCommandLine, withTokenStore } from "./token-store.ts";
 
 const SCOPES: readonly Scope[] = ["read", "operate", "admin"];
 const LABEL_LENGTH_MAX = 100;
@@ -36,7 +37,12 @@ itself, so it needs no daemon and no other token; a running daemon knows the new
     const { scope, label, expiresAtMs } = readWishes(given, nowMs);
     const token = makeToken(randomBytes);
     const { id } = await withTokenStore(given, world, (db) =>
-      insertAdminToken(db, { label, scope, tokenHash: hashToken(token), nowMs, expiresAtMs }),
+      inWriteTransaction(db, () => {
+        const made = insertAdminToken(db, { label, scope, tokenHash: hashToken(token), nowMs, expiresAtMs });
+        const detail = { scope, expires_at: expiresAtMs };
+        auditAtCommandLine(db, { atMs: nowMs, action: "token.made", target: `token:${made.id}`, detail });
+        return made;
+      }),
     );
     const until = expiresAtMs === null ? "never expires" : `expires ${clockTime(expiresAtMs, { nowMs, timeZone })}`;
     terminal.error(`Token ${id} (${label}, scope ${scope}, ${until}). It is shown only this once:`);

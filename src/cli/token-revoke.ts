@@ -1,7 +1,8 @@
 import { deleteAdminToken } from "../db/admin-tokens.ts";
+import { inWriteTransaction } from "../db/transaction.ts";
 import type { Command } from "./command.ts";
 import { FailedError, UsageError } from "./failures.ts";
-import { withTokenStore } from "./token-store.ts";
+import { auditAtCommandLine, withTokenStore } from "./token-store.ts";
 
 export const tokenRevoke: Command = {
   name: "token revoke",
@@ -13,7 +14,13 @@ export const tokenRevoke: Command = {
   async run(given, world) {
     const [text = ""] = given.positionals;
     if (!/^[1-9]\d*$/.test(text)) throw new UsageError([`${JSON.stringify(text)} is no token's id: it is a number.`]);
-    const isRevoked = await withTokenStore(given, world, (db) => deleteAdminToken(db, Number(text)));
+    const isRevoked = await withTokenStore(given, world, (db) =>
+      inWriteTransaction(db, () => {
+        if (!deleteAdminToken(db, Number(text))) return false;
+        auditAtCommandLine(db, { atMs: world.clock.nowMs(), action: "token.revoked", target: `token:${text}` });
+        return true;
+      }),
+    );
     if (!isRevoked) {
       throw new FailedError(
         `There is no token ${text}; it may have been revoked before. "broomwagon token list" shows what there is.`,

@@ -1,4 +1,5 @@
 import { SECOND_MS } from "../core/units.ts";
+import { type AuditEntry, addAudit } from "../db/audit.ts";
 import { retryWhenBusy } from "../db/busy.ts";
 import { dataDirectoryPaths } from "../db/data-directory.ts";
 import { closeDatabase, type Db, openDatabase } from "../db/open.ts";
@@ -22,11 +23,21 @@ export async function withTokenStore<T>(
   const { databasePath } = dataDirectoryPaths(loadSettings(given, world).config.dataDir);
   const db = openDatabase(databasePath, { mode: "write" });
   try {
-    if (db.$client.query("SELECT 1 FROM sqlite_schema WHERE name = 'admin_tokens'").get() === null) {
+    if (!hasTable(db, "admin_tokens")) {
       throw new FailedError(`The schema of ${databasePath} is too old for tokens. Run "broomwagon migrate" first.`);
     }
     return await retryWhenBusy(() => work(db), { clock: world.clock, limitMs: BUSY_LIMIT_MS });
   } finally {
     closeDatabase(db);
   }
+}
+
+/** Records what somebody at the command line changed; not in a database that is older than the audit. */
+export function auditAtCommandLine(db: Db, entry: Omit<AuditEntry, "actor">): void {
+  if (!hasTable(db, "audit")) return;
+  addAudit(db, { actor: "command line", ...entry });
+}
+
+function hasTable(db: Db, name: string): boolean {
+  return db.$client.query("SELECT 1 FROM sqlite_schema WHERE name = ?").get(name) !== null;
 }

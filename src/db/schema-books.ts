@@ -66,7 +66,7 @@ export const audit = sqliteTable(
   {
     id: integer().primaryKey({ autoIncrement: true }),
     atMs: integer("at_ms").$type<EpochMs>().notNull(),
-    /** `admin`, `token:3`, `runtime`, `session`. */
+    /** `admin`, `token:3`, `runtime`, `command line`. */
     actor: text().notNull(),
     /** Few values: `thresholds.changed`. */
     action: text().notNull(),

@@ -7,6 +7,7 @@ import { addToCounter } from "../db/counters.ts";
 import { noteRemedyApplied, readFinding } from "../db/findings.ts";
 import type { SyncRow } from "../db/schema.ts";
 import { readSync, readSyncsInProgress } from "../db/syncs.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
 import { readSnapshot } from "../sync/snapshot.ts";
@@ -43,8 +44,8 @@ export type Monitor = {
   tick(): Promise<CheckReport>;
   /** The rules by which this class of sync is diagnosed now. */
   rules(syncClass: SyncClass): DiagnosisRules & { readonly healing: HealingMode };
-  /** Applies a proposed remedy. */
-  apply(id: FindingId): "applied" | "stale" | "not_proposed" | "unknown";
+  /** Applies a proposed remedy. `by`: whose hand did it. */
+  apply(id: FindingId, by?: string): "applied" | "stale" | "not_proposed" | "unknown";
   view(): { lastCheckAtMs: EpochMs | null; lastCheckDurationMs: number | null; checks: number; healing: HealingMode };
 };
 
@@ -177,7 +178,12 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       return checkAlone(false);
     },
     rules,
-    apply: (id) => context.commits.now(() => applyProposed(context, processor, id, rules)),
+    apply: (id, by) =>
+      context.commits.now(() => {
+        const applied = applyProposed(context, processor, id, rules);
+        if (applied === "applied") recordByHand(context, by, { action: "finding.applied", target: `finding:${id}` });
+        return applied;
+      }),
     view: () => ({ lastCheckAtMs, lastCheckDurationMs, checks, healing: health.healing }),
   };
 }

@@ -1,6 +1,7 @@
 import type { SyncId } from "../core/units.ts";
 import { makeAllDue } from "../db/batches.ts";
 import { readSync, setPaused } from "../db/syncs.ts";
+import { recordByHand } from "./by-hand.ts";
 import type { SyncContext } from "./context.ts";
 import { recordEvent } from "./record.ts";
 
@@ -10,12 +11,15 @@ export type Paused =
   | { outcome: "unknown" };
 
 /** Holds a sync: nothing more of it is claimed. A batch that runs finishes. */
-export function pauseSync(context: SyncContext, syncId: SyncId): Paused {
+export function pauseSync(context: SyncContext, syncId: SyncId, by?: string): Paused {
   return context.commits.now((): Paused => {
     const refusal = refuse(context, syncId);
     if (refusal !== undefined) return refusal;
     const isChanged = setPaused(context.db, syncId, context.clock.nowMs());
-    if (isChanged) recordEvent(context, { syncId, event: "sync.paused", message: "Paused by a person." });
+    if (isChanged) {
+      recordEvent(context, { syncId, event: "sync.paused", message: "Paused by a person." });
+      recordByHand(context, by, { action: "sync.paused", target: `sync:${syncId}` });
+    }
     return { outcome: "paused", isChanged };
   });
 }
@@ -25,7 +29,7 @@ export type Resumed =
   { outcome: "resumed"; isChanged: boolean; madeDue: number } | { outcome: "not_in_progress" } | { outcome: "unknown" };
 
 /** Lets a sync go on, and makes what waits in it due at once. The quota still decides. */
-export function resumeSync(context: SyncContext, syncId: SyncId, wake: () => void): Resumed {
+export function resumeSync(context: SyncContext, syncId: SyncId, wake: () => void, by?: string): Resumed {
   return context.commits.now((): Resumed => {
     const refusal = refuse(context, syncId);
     if (refusal !== undefined) return refusal;
@@ -39,6 +43,8 @@ export function resumeSync(context: SyncContext, syncId: SyncId, wake: () => voi
         event: "sync.resumed",
         message: `Resumed by a person; ${madeDue} batches made due.`,
       });
+      const detail = { was_paused: wasPaused, batches_made_due: madeDue };
+      recordByHand(context, by, { action: "sync.resumed", target: `sync:${syncId}`, detail });
     }
     context.commits.afterCommit(wake);
     return { outcome: "resumed", isChanged, madeDue };

@@ -1,4 +1,6 @@
-import { plusMs } from "../core/units.ts";
+import { type EpochMs, plusMs } from "../core/units.ts";
+import { pruneAudit } from "../db/audit.ts";
+import type { Db } from "../db/open.ts";
 import { statement } from "../db/statement.ts";
 import type { SyncContext } from "./context.ts";
 import { pruneOldEvents } from "./events/prune-events.ts";
@@ -24,9 +26,15 @@ const pruneInvites = statement<unknown, [number, number]>(
   "DELETE FROM invites WHERE id IN (SELECT id FROM invites WHERE ifnull(used_at_ms, expires_at_ms) < ?1 LIMIT ?2)",
 );
 
+const byStatement =
+  (of: typeof pruneSyncs) =>
+  (db: Db, beforeMs: EpochMs, limit: number): number =>
+    of(db).run(beforeMs, limit).changes;
+const PRUNED = [...[pruneSyncs, pruneFindings, pruneLedger, pruneInvites].map(byStatement), pruneAudit];
+
 /**
  * Deletes history older than the retention: ended syncs with their batches and logs, settled findings, the ledger's old
- * days, invitations that let nobody in any more; and Strava's events a while after they were settled. Counters stay: they
+ * days, invitations that let nobody in any more, the audit; and Strava's events a while after they were settled. Counters stay: they
  * are what history was counted for.
  * @returns rows deleted (of these tables themselves).
  */
@@ -34,10 +42,10 @@ export async function pruneHistory(context: SyncContext, retentionMs: number): P
   const { db, clock, commits } = context;
   const beforeMs = plusMs(clock.nowMs(), -retentionMs);
   let deleted = await pruneOldEvents(context);
-  for (const prune of [pruneSyncs, pruneFindings, pruneLedger, pruneInvites]) {
+  for (const prune of PRUNED) {
     let step: number;
     do {
-      step = await commits.soon(() => prune(db).run(beforeMs, ROWS_A_STEP).changes);
+      step = await commits.soon(() => prune(db, beforeMs, ROWS_A_STEP));
       deleted += step;
     } while (step > 0);
   }

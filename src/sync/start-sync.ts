@@ -6,6 +6,7 @@ import { retryFailedRaces } from "../db/races.ts";
 import type { AthleteRow } from "../db/schema.ts";
 import { insertSync, readSync, readSyncInProgress } from "../db/syncs.ts";
 import { abortRunsAfterCommit } from "./abort-runs.ts";
+import { recordByHand } from "./by-hand.ts";
 import type { SyncContext } from "./context.ts";
 import { cancelSync } from "./end-sync.ts";
 import type { Processor } from "./processor.ts";
@@ -19,6 +20,8 @@ export type StartSync = {
   readonly mode?: SyncMode | undefined;
   /** Cancels the one in progress first. */
   readonly restart?: boolean | undefined;
+  /** Whose hand starts it; left out: nobody's. */
+  readonly by?: string | undefined;
 };
 
 /** Who runs the batches: it hears of new work, and calls off runs whose sync is over. */
@@ -53,6 +56,8 @@ export function startSyncWithin(context: SyncContext, request: StartSync, proces
   }
   const mode = request.mode ?? (athlete.lastCompleteListAtMs === null ? "full" : "incremental");
   const syncId = insertStarted(context, athlete, { mode, syncClass: request.syncClass, phase: "discovery" });
+  const detail = { athlete_id: athlete.id, mode, restarted_sync_id: running?.id };
+  recordByHand(context, request.by, { action: "sync.started", target: `sync:${syncId}`, detail });
   context.commits.afterCommit(() => processor.wake());
   return { outcome: "started", syncId, mode };
 }
@@ -64,7 +69,7 @@ export type Retried =
   | Exclude<Started, { outcome: "started" }>;
 
 /** Starts a sync over just the races of an athlete that failed, without listing anything. */
-export function retryFailed(context: SyncContext, syncId: SyncId, processor: RunsBatches): Retried {
+export function retryFailed(context: SyncContext, syncId: SyncId, processor: RunsBatches, by?: string): Retried {
   return context.commits.now((): Retried => {
     const ended = readSync(context.db, syncId);
     if (ended === undefined) return { outcome: "sync_unknown" };
@@ -77,6 +82,8 @@ export function retryFailed(context: SyncContext, syncId: SyncId, processor: Run
     const races = retryFailedRaces(context.db, athlete.id);
     if (races === 0) return { outcome: "nothing_failed" };
     const started = insertStarted(context, athlete, { mode: ended.mode, syncClass: "manual", phase: "enrichment" });
+    const detail = { races, started_sync_id: started };
+    recordByHand(context, by, { action: "sync.failed_races_retried", target: `sync:${syncId}`, detail });
     context.commits.afterCommit(() => processor.wake());
     return { outcome: "started", syncId: started, races };
   });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { hashToken } from "../../src/api/auth.ts";
 import { DAY_MS, epochMs } from "../../src/core/units.ts";
 import { findAdminToken } from "../../src/db/admin-tokens.ts";
+import { readAudit } from "../../src/db/audit.ts";
 import { dataDirectoryPaths } from "../../src/db/data-directory.ts";
 import { closeDatabase, openDatabase } from "../../src/db/open.ts";
 import { createTestWorld, NOW_MS, type TestWorld } from "./test-world.ts";
@@ -51,6 +52,14 @@ test("a list shows what tokens are for, and a revoked one is gone", async () => 
   world.lines.length = 0;
   await world.run("token", "list");
   expect(world.lines.join("\n")).not.toContain("first");
+  // The audit tells it as it tells what the API does.
+  const db = openDatabase(dataDirectoryPaths(world.directory).databasePath, { mode: "read" });
+  expect(readAudit(db, {}, 100, 10).map(({ actor, action, target }) => [actor, action, target])).toEqual([
+    ["command line", "token.revoked", "token:1"],
+    ["command line", "token.made", "token:2"],
+    ["command line", "token.made", "token:1"],
+  ]);
+  closeDatabase(db);
 });
 
 test("migrating twice changes nothing the second time", async () => {

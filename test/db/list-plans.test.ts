@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { type AthleteId, epochMs, type SyncId } from "../../src/core/units.ts";
 import { findAthletes } from "../../src/db/athletes.ts";
+import { pruneAudit, readAudit } from "../../src/db/audit.ts";
 import { findBatches } from "../../src/db/batches.ts";
 import { countOpenFindings } from "../../src/db/findings.ts";
 import type { Db } from "../../src/db/open.ts";
@@ -38,6 +39,12 @@ const after = { startAtMs: 5, id: 5 };
 
 /** The lists of the API, and the index or key by which a page of each is found and ordered. */
 const LISTS: readonly [string, string, (db: Db) => unknown][] = [
+  ["the audit", "SEARCH audit USING INTEGER PRIMARY KEY (rowid<?)", (db) => readAudit(db, {}, 100, 50)],
+  [
+    "audit entries to prune",
+    "SEARCH audit USING COVERING INDEX audit_at (at_ms<?)",
+    (db) => pruneAudit(db, epochMs(1), 20),
+  ],
   ["syncs", "INTEGER PRIMARY KEY", (db) => readSyncs(db, {}, 100, 50)],
   ["syncs of an athlete", "syncs_of_athlete", (db) => readSyncs(db, { athleteId: ATHLETE }, 100, 50)],
   ["athletes", "INTEGER PRIMARY KEY", (db) => findAthletes(db, {}, 0, 50)],

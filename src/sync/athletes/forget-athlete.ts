@@ -6,6 +6,7 @@ import { eraseEventsOf } from "../../db/strava-events.ts";
 import { readSealedTokens } from "../../db/strava-tokens.ts";
 import { readSyncInProgress } from "../../db/syncs.ts";
 import { abortRunsAfterCommit } from "../abort-runs.ts";
+import { recordByHand } from "../by-hand.ts";
 import type { SyncContext } from "../context.ts";
 import type { Processor } from "../processor.ts";
 import { type RefusedToken, sealContext } from "../requests/token-store.ts";
@@ -14,15 +15,17 @@ import { type RefusedToken, sealContext } from "../requests/token-store.ts";
  * Erases an athlete at once: races, syncs, logs, findings, tokens, and what Strava told of them. All that outlives it is the
  * sealed refresh token, until Strava confirms that the grant is revoked; both in one transaction, so that no grant is ever
  * forgotten.
- * @param refused where it follows from a token that Strava refused: only while that is still theirs.
+ * @param why.by whose hand did it; left out: Strava's terms, or the athlete at Strava.
+ * @param why.refused where it follows from a token that Strava refused: only while that is still theirs.
  * @returns false when there is no such athlete, or they have connected again since.
  */
 export function forgetAthlete(
   context: SyncContext,
   processor: Processor,
   athleteId: AthleteId,
-  refused?: RefusedToken,
+  why: { readonly by?: string; readonly refused?: RefusedToken } = {},
 ): boolean {
+  const { by, refused } = why;
   const { db, commits, clock, log } = context;
   return commits.now(() => {
     if (refused !== undefined && !context.tokens.isCurrent(athleteId, refused)) return false;
@@ -38,6 +41,7 @@ export function forgetAthlete(
       const context = sealContext(athleteId, "refresh");
       insertRevocation(db, { keyId, sealContext: context, tokenSealed: refreshTokenSealed, nowMs: clock.nowMs() });
     }
+    recordByHand(context, by, { action: "athlete.erased", target: `athlete:${athleteId}` });
     commits.afterCommit(() => log.info("athlete.erased", "An athlete was erased.", { athlete_id: athleteId }));
     return true;
   });

@@ -1,6 +1,7 @@
 import { epochMs, SECOND_MS } from "../../core/units.ts";
 import { upsertAthlete } from "../../db/athletes.ts";
 import type { AthleteRow } from "../../db/schema.ts";
+import { recordByHand } from "../by-hand.ts";
 import type { SyncContext } from "../context.ts";
 
 export type AthleteImport = {
@@ -17,9 +18,13 @@ export type AthleteImport = {
 
 /**
  * Adds an athlete with tokens, or connects a known one again with new tokens in place of the old: the athlete and the
- * sealed tokens in one transaction. Starts nothing.
+ * sealed tokens in one transaction. Starts nothing. `by`: whose hand did it.
  */
-export function importAthlete(context: SyncContext, athlete: AthleteImport): { row: AthleteRow; isNew: boolean } {
+export function importAthlete(
+  context: SyncContext,
+  athlete: AthleteImport,
+  by?: string,
+): { row: AthleteRow; isNew: boolean } {
   const { db, commits, clock, tokens, log } = context;
   const { stravaId, firstName, lastName, scope, accessToken, refreshToken, expiresAtSeconds } = athlete;
   return commits.now(() => {
@@ -28,6 +33,7 @@ export function importAthlete(context: SyncContext, athlete: AthleteImport): { r
     tokens.store(row.id, grant);
     // They may have been deleted a moment ago, and Strava not have confirmed it yet.
     tokens.callOffRevocation(grant);
+    recordByHand(context, by, { action: "athlete.imported", target: `athlete:${row.id}`, detail: { is_new: isNew } });
     commits.afterCommit(() => log.info("athlete.imported", "An athlete was imported.", { athlete_id: row.id }));
     return { row, isNew };
   });

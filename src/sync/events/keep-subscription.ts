@@ -4,6 +4,7 @@ import { planSubscription } from "../../core/subscription.ts";
 import { athleteId, type EpochMs } from "../../core/units.ts";
 import type { StravaClient } from "../../strava/client.ts";
 import type { Reply } from "../../strava/reply.ts";
+import { recordByHand } from "../by-hand.ts";
 import type { SyncContext } from "../context.ts";
 import { type KeepOutcome, LONGEST_CALLBACK, refused, TOO_LONG, taken } from "./keep-outcome.ts";
 import {
@@ -31,9 +32,9 @@ export type SubscriptionKeeper = {
   /** The job's turn: sees that what should be subscribed is, and what should not be is not. Never rejects. */
   keep(): Promise<void>;
   /** Somebody wants it: subscribes, and goes on seeing to it. `replace` ends somebody else's subscription first. */
-  create(how: { readonly replace: boolean }): Promise<KeepOutcome>;
+  create(how: { readonly replace: boolean; readonly by?: string }): Promise<KeepOutcome>;
   /** Nobody wants it any more: ends it, and remembers. */
-  remove(): Promise<KeepOutcome>;
+  remove(how?: { readonly by?: string }): Promise<KeepOutcome>;
   view(): SubscriptionView;
 };
 
@@ -150,13 +151,19 @@ export function createSubscriptionKeeper(context: SyncContext, secrets: WebhookS
       inTurn(async () => {
         if (publicUrl === undefined) return { outcome: "public_url_missing" };
         if (strava === undefined) return { outcome: "strava_not_configured" };
-        await commits.soon(() => switchOn(db));
+        await commits.soon(() => {
+          switchOn(db);
+          recordByHand(context, how.by, { action: "webhook.switched_on", detail: { replace: how.replace } });
+        });
         return tell(await subscribe(strava, publicUrl, how));
       }),
-    remove: () =>
+    remove: (how = {}) =>
       inTurn(async () => {
         if (strava === undefined) return { outcome: "strava_not_configured" };
-        await commits.soon(() => switchOff(db));
+        await commits.soon(() => {
+          switchOff(db);
+          recordByHand(context, how.by, { action: "webhook.switched_off" });
+        });
         return tell(await unsubscribe(strava));
       }),
     view() {

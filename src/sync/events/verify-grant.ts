@@ -17,7 +17,7 @@ export async function verifyGrant(context: SyncContext, processor: Processor, lo
   if (answer.got === "called_off") return "called_off";
   if (answer.got === "reconnect" && answer.refused !== undefined) {
     // Their events go with them.
-    if (forgetAthlete(context, processor, athleteId, answer.refused)) return "revoked";
+    if (forgetAthlete(context, processor, athleteId, { refused: answer.refused })) return "revoked";
     return context.commits.soon(() => settleUnrevoked(context, look, CONNECTED_AGAIN));
   }
   return context.commits.soon(() => settleUnrevoked(context, look, answer));

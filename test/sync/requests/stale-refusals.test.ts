@@ -95,11 +95,11 @@ test("nobody is erased for a token that is not theirs any more", () => {
   const engine = refusing();
   const { context, processor } = engine;
   const id = engine.athlete();
-  expect(forgetAthlete(context, processor, id, { refreshToken: "one of before" })).toBe(false);
-  expect(forgetAthlete(context, processor, id, { accessToken: "one of before" })).toBe(false);
+  expect(forgetAthlete(context, processor, id, { refused: { refreshToken: "one of before" } })).toBe(false);
+  expect(forgetAthlete(context, processor, id, { refused: { accessToken: "one of before" } })).toBe(false);
   expect(readAthlete(engine.db, id)).toBeDefined();
   const refreshToken = context.tokens.read(id)?.refreshToken ?? "";
-  expect(forgetAthlete(context, processor, id, { refreshToken })).toBe(true);
+  expect(forgetAthlete(context, processor, id, { refused: { refreshToken } })).toBe(true);
 });
 
 test("a late answer to a refresh never replaces a pair that came since", async () => {
