@@ -55,8 +55,10 @@ CREATE TABLE `alert_troubles` (
 	`occurrences` integer DEFAULT 1 NOT NULL,
 	`notified_at_ms` integer,
 	`closed_at_ms` integer,
-	`trace_id` text
+	`settled_at_ms` integer,
+	`trace_id` text,
+	CONSTRAINT "alert_troubles_settled_is_closed" CHECK(settled_at_ms IS NULL OR closed_at_ms IS NOT NULL)
 ) STRICT;
 --> statement-breakpoint
-CREATE UNIQUE INDEX `alert_troubles_open` ON `alert_troubles` (`rule`,`subject`) WHERE closed_at_ms IS NULL;--> statement-breakpoint
-CREATE INDEX `alert_troubles_closed` ON `alert_troubles` (`closed_at_ms`) WHERE closed_at_ms IS NOT NULL;
+CREATE UNIQUE INDEX `alert_troubles_unsettled` ON `alert_troubles` (`rule`,`subject`) WHERE settled_at_ms IS NULL;--> statement-breakpoint
+CREATE INDEX `alert_troubles_settled` ON `alert_troubles` (`settled_at_ms`) WHERE settled_at_ms IS NOT NULL;

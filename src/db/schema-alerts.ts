@@ -32,7 +32,7 @@ export const alertChannels = sqliteTable(
   ],
 );
 
-/** Troubles that a rule speaks of, from first seen to over: one open at a time for each rule and subject. */
+/** Troubles that a rule speaks of, from first seen to told over: one at a time for each rule and subject. */
 export const alertTroubles = sqliteTable(
   "alert_troubles",
   {
@@ -47,14 +47,18 @@ export const alertTroubles = sqliteTable(
     occurrences: integer().notNull().default(1),
     /** When somebody was last told of it; null: nobody yet. */
     notifiedAtMs: integer("notified_at_ms").$type<EpochMs>(),
+    /** Over since then; it opens again if it comes back before it is settled. */
     closedAtMs: integer("closed_at_ms").$type<EpochMs>(),
+    /** When nothing was left to be told of it: its recovery note is in the outbox, or nobody has to hear. */
+    settledAtMs: integer("settled_at_ms").$type<EpochMs>(),
     traceId: text("trace_id"),
   },
   (trouble) => [
-    // One open trouble a rule and subject; serves the rules' own pass too.
-    uniqueIndex("alert_troubles_open").on(trouble.rule, trouble.subject).where(sql`closed_at_ms IS NULL`),
-    // Serves pruneTroubles.
-    index("alert_troubles_closed").on(trouble.closedAtMs).where(sql`closed_at_ms IS NOT NULL`),
+    // One trouble that is not settled a rule and subject; serves the rules' own pass too.
+    uniqueIndex("alert_troubles_unsettled").on(trouble.rule, trouble.subject).where(sql`settled_at_ms IS NULL`),
+    // Serves pruneHistory.
+    index("alert_troubles_settled").on(trouble.settledAtMs).where(sql`settled_at_ms IS NOT NULL`),
+    check("alert_troubles_settled_is_closed", sql`settled_at_ms IS NULL OR closed_at_ms IS NOT NULL`),
   ],
 );
 
@@ -80,8 +84,9 @@ export const alertMessages = sqliteTable(
   (message) => [
     // Serves readDueMessages.
     index("alert_messages_due").on(message.runAfterMs, message.id).where(sql`settled_at_ms IS NULL`),
-    // Serves the deliveries of one channel, and pruneMessages.
+    // Serves pruneHistory.
     index("alert_messages_settled").on(message.settledAtMs).where(sql`settled_at_ms IS NOT NULL`),
+    // Serves the deliveries of one channel.
     index("alert_messages_of_channel").on(message.channelId, message.id),
     check("alert_messages_kind", sql`kind IN ('alert', 'reminder', 'recovery', 'test')`),
     check("alert_messages_outcome", sql`outcome IN ('delivered', 'given_up')`),

@@ -4,6 +4,7 @@ import type { Finding, FindingOutcome } from "../core/findings.ts";
 import { describeState, type HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import { judgeFinding } from "../core/verdict.ts";
+import type { TroubleKey } from "../db/alert-troubles.ts";
 import { addToCounter, type CounterName } from "../db/counters.ts";
 import { readOpenFindings, settleFinding } from "../db/findings.ts";
 import type { FindingRow } from "../db/schema.ts";
@@ -11,6 +12,7 @@ import { readSync } from "../db/syncs.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { recordEvent } from "../sync/record.ts";
 import { readSnapshot } from "../sync/snapshot.ts";
+import { tellTrouble, tellTroubleOver } from "../sync/trouble.ts";
 import { findAfterEnd } from "./find-after-end.ts";
 
 /** The rules by which a class of sync is diagnosed now. */
@@ -90,7 +92,9 @@ export function settle(
     addToCounter(db, COUNTER_OF[verdict], 1, nowMs);
     if (verdict === "verified") addToCounter(db, "repair_ms", Math.max(0, nowMs - finding.detectedAtMs), nowMs);
   }
-  if (finding.syncId === null || readSync(db, finding.syncId) === undefined) return;
+  const sync = finding.syncId === null ? undefined : readSync(db, finding.syncId);
+  if (finding.syncId === null || sync === undefined) return;
+  if (sync.status === "in_progress") tellWhetherRepaired(context, finding, verdict);
   recordEvent(context, {
     syncId: finding.syncId,
     batchId: finding.batchId ?? undefined,
@@ -99,4 +103,16 @@ export function settle(
     message: `Finding ${finding.id} (${finding.kind}) is ${verdict}.`,
     traceId: finding.traceId ?? undefined,
   });
+}
+
+function tellWhetherRepaired(
+  context: SyncContext,
+  { id, kind, syncId, ownRestart, message, traceId }: FindingRow,
+  verdict: FindingOutcome,
+): void {
+  const stall = { rule: "stall_not_repaired", subject: `sync:${syncId}` } as TroubleKey;
+  if (verdict === "verified") tellTroubleOver(context, stall);
+  if (verdict !== "failed" || ownRestart !== 0) return;
+  const told = `Sync ${syncId} stalls, and its remedy did not help (finding ${id}, ${kind}): ${message}`;
+  tellTrouble(context, { ...stall, message: told, traceId });
 }

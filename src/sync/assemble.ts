@@ -6,6 +6,7 @@ import type { Seal } from "../db/seal.ts";
 import type { StravaClient } from "../strava/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
+import { createBell } from "./bell.ts";
 import type { SyncContext, SyncRules } from "./context.ts";
 import type { Links } from "./links.ts";
 import { createGovernor } from "./requests/governor.ts";
@@ -59,5 +60,5 @@ export function assembleSync(parts: SyncParts): SyncContext {
     governor,
     tracer,
   });
-  return { db, commits, clock, dice, log, tracer, strava, governor, tokens, rules, links, owner };
+  return { db, commits, clock, dice, log, tracer, strava, governor, tokens, rules, links, bell: createBell(), owner };
 }

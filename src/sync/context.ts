@@ -4,6 +4,7 @@ import type { Db } from "../db/open.ts";
 import type { StravaClient } from "../strava/client.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Tracer } from "../telemetry/tracing.ts";
+import type { Bell } from "./bell.ts";
 import type { Links } from "./links.ts";
 import type { Governor } from "./requests/governor.ts";
 import type { TokenKeeper } from "./requests/tokens.ts";
@@ -32,6 +33,8 @@ export type SyncContext = {
   readonly tokens: TokenKeeper;
   readonly rules: SyncRules;
   readonly links: Links;
+  /** Rung after a commit that opened or closed a trouble. */
+  readonly bell: Bell;
   /** Random for this start of the daemon: tells its own leases from a former process's, whatever the clocks say. */
   readonly owner: string;
 };

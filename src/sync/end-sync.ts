@@ -1,5 +1,6 @@
 import type { SyncStatus } from "../core/sync.ts";
 import type { AthleteId } from "../core/units.ts";
+import { dropTrouble } from "../db/alert-troubles.ts";
 import { noteSynced, setAthleteStatus } from "../db/athletes.ts";
 import { cancelLiveBatches } from "../db/batches.ts";
 import { addToCounter, type CounterName } from "../db/counters.ts";
@@ -11,6 +12,7 @@ import { endSync, readSyncInProgress } from "../db/syncs.ts";
 import type { SyncContext } from "./context.ts";
 import { recordEvent } from "./record.ts";
 import type { RefusedToken } from "./requests/token-store.ts";
+import { tellTrouble, tellTroubleOver } from "./trouble.ts";
 
 /** Ends a sync that has nothing left to do. Also with failed races: it says how many. Inside a transaction. */
 export function completeSync(context: SyncContext, sync: SyncRow): void {
@@ -19,12 +21,24 @@ export function completeSync(context: SyncContext, sync: SyncRow): void {
   const warning = failed === 0 ? [] : [`${failed} races failed and keep their reason; retry-failed tries just those.`];
   const message = `Completed: ${sync.activitiesListed} activities listed, ${enriched} races enriched, ${failed} failed.`;
   end(context, sync, { status: "completed", error: null, warning, message }, tally);
+  tellTroubleOver(context, { rule: "sync_failed", subject: `athlete:${sync.athleteId}` });
   noteSynced(context.db, sync.athleteId, context.clock.nowMs());
 }
 
 /** Ends a sync that cannot go on, with the reason and what to do about it. Inside a transaction. */
 export function failSync(context: SyncContext, sync: SyncRow, reason: string): void {
-  end(
+  if (!failQuietly(context, sync, reason)) return;
+  tellTrouble(context, {
+    rule: "sync_failed",
+    subject: `athlete:${sync.athleteId}`,
+    message: `Sync ${sync.id} of athlete ${sync.athleteId} failed: ${reason}`,
+    traceId: sync.traceId,
+  });
+}
+
+/** Without an alert of its own: what made it fail has one. False when it had ended already. */
+function failQuietly(context: SyncContext, sync: SyncRow, reason: string): boolean {
+  return end(
     context,
     sync,
     { status: "failed", error: reason, warning: [], message: `Failed: ${reason}` },
@@ -51,13 +65,15 @@ export function requireReconnect(
   if (refused !== undefined && !context.tokens.isCurrent(athleteId, refused)) return false;
   const nowMs = context.clock.nowMs();
   setAthleteStatus(context.db, athleteId, { status: "needs_reconnect", reason, nowMs });
+  const cure = `The athlete must connect again: send them the link ${context.links.reconnect()}, or import fresh tokens with POST /api/admin/athletes.`;
   const sync = readSyncInProgress(context.db, athleteId);
-  if (sync !== undefined)
-    failSync(
-      context,
-      sync,
-      `${reason} The athlete must connect again: send them the link ${context.links.reconnect()}, or import fresh tokens with POST /api/admin/athletes.`,
-    );
+  if (sync !== undefined) failQuietly(context, sync, `${reason} ${cure}`);
+  tellTrouble(context, {
+    rule: "needs_reconnect",
+    subject: `athlete:${athleteId}`,
+    message: `Athlete ${athleteId} cannot be synced: ${reason} ${cure}`,
+    traceId: sync?.traceId,
+  });
   return true;
 }
 
@@ -77,12 +93,14 @@ function end(
     message: string;
   },
   { enriched, failed }: Tally,
-): void {
+): boolean {
   const { db, clock } = context;
   const nowMs = clock.nowMs();
   const { status, error, warning, message } = how;
   const warnings = [...readSentences(sync.warnings), ...warning];
-  if (!endSync(db, sync.id, { status, nowMs, error, racesEnriched: enriched, racesFailed: failed, warnings })) return;
+  if (!endSync(db, sync.id, { status, nowMs, error, racesEnriched: enriched, racesFailed: failed, warnings }))
+    return false;
+  endStall(context, sync, status);
   cancelLiveBatches(db, sync.id, nowMs);
   forgetListed(db, sync.id);
   addToCounter(db, COUNTER_OF[status], 1, nowMs);
@@ -94,6 +112,14 @@ function end(
     message,
     traceId: sync.traceId ?? undefined,
   });
+  return true;
+}
+
+/** A stall that was not repaired ends with its sync; only where that completed is it good news. */
+function endStall(context: SyncContext, sync: SyncRow, status: SyncStatus): void {
+  const stall = { rule: "stall_not_repaired", subject: `sync:${sync.id}` } as const;
+  if (status === "completed") tellTroubleOver(context, stall);
+  else dropTrouble(context.db, stall, context.clock.nowMs());
 }
 
 type Tally = { readonly enriched: number; readonly failed: number };

@@ -21,6 +21,15 @@ const pruneLedger = statement<unknown, [number, number]>(
   "DELETE FROM quota_usage WHERE rowid IN (SELECT rowid FROM quota_usage WHERE day_start_ms < ?1 LIMIT ?2)",
 );
 
+const pruneTroubles = statement<unknown, [number, number]>(
+  `DELETE FROM alert_troubles WHERE id IN (
+     SELECT id FROM alert_troubles WHERE settled_at_ms IS NOT NULL AND settled_at_ms < ?1 ORDER BY settled_at_ms LIMIT ?2)`,
+);
+const pruneMessages = statement<unknown, [number, number]>(
+  `DELETE FROM alert_messages WHERE id IN (
+     SELECT id FROM alert_messages WHERE settled_at_ms IS NOT NULL AND settled_at_ms < ?1 ORDER BY settled_at_ms LIMIT ?2)`,
+);
+
 /** Used or expired: they let nobody in any more. There are few, so no index serves this. */
 const pruneInvites = statement<unknown, [number, number]>(
   "DELETE FROM invites WHERE id IN (SELECT id FROM invites WHERE ifnull(used_at_ms, expires_at_ms) < ?1 LIMIT ?2)",
@@ -30,11 +39,15 @@ const byStatement =
   (of: typeof pruneSyncs) =>
   (db: Db, beforeMs: EpochMs, limit: number): number =>
     of(db).run(beforeMs, limit).changes;
-const PRUNED = [...[pruneSyncs, pruneFindings, pruneLedger, pruneInvites].map(byStatement), pruneAudit];
+const PRUNED = [
+  ...[pruneSyncs, pruneFindings, pruneLedger, pruneTroubles, pruneMessages, pruneInvites].map(byStatement),
+  pruneAudit,
+];
 
 /**
  * Deletes history older than the retention: ended syncs with their batches and logs, settled findings, the ledger's old
- * days, invitations that let nobody in any more, the audit; and Strava's events a while after they were settled. Counters stay: they
+ * days, invitations that let nobody in any more, the audit, troubles and alerts that are settled; and Strava's events a while after
+ * they were settled. Counters stay: they
  * are what history was counted for.
  * @returns rows deleted (of these tables themselves).
  */

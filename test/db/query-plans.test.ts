@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { type BatchId, epochMs, leaseToken, raceId, type SyncId } from "../../src/core/units.ts";
+import * as troubleStatements from "../../src/db/alert-troubles.ts";
 import { readAthleteByStravaId } from "../../src/db/athletes.ts";
 import * as batchStatements from "../../src/db/batches.ts";
 import * as findingStatements from "../../src/db/findings.ts";
@@ -163,6 +164,8 @@ for (const [name, indexes, run] of HOT) {
   });
 }
 
+const TROUBLE = { rule: "sync_failed", subject: "athlete:1" } as const;
+
 /** These sort or group a few rows of one batch, sync or athlete, or those that are open. */
 const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
   ["countUnserved", "races_pending", (s) => raceStatements.countUnserved(s.db, s.athleteId, s.syncId)],
@@ -171,6 +174,18 @@ const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
   ["countBatches", "batches_number", ({ db, syncId }) => batchStatements.countBatches(db, syncId, "enrichment")],
   ["readLiveBatches", "batches_", ({ db, syncId }) => batchStatements.readLiveBatches(db, syncId, 10)],
   ["readOpenFindings", "findings_open", ({ db }) => findingStatements.readOpenFindings(db, 0, 10)],
+  ["readUnsettledTroubles", "alert_troubles_unsettled", ({ db }) => troubleStatements.readUnsettledTroubles(db, 0, 10)],
+  ["isTroubleOpen", "alert_troubles_unsettled (rule=? AND", ({ db }) => troubleStatements.isTroubleOpen(db, TROUBLE)],
+  [
+    "closeTrouble",
+    "alert_troubles_unsettled (rule=? AND",
+    ({ db }) => troubleStatements.closeTrouble(db, TROUBLE, NOW),
+  ],
+  [
+    "readOpenTroublesOfRule",
+    "alert_troubles_unsettled (rule=?)",
+    ({ db }) => troubleStatements.readOpenTroublesOfRule(db, "sync_failed", 10),
+  ],
 ];
 
 for (const [name, index, run] of SORTING) {

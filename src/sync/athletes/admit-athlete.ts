@@ -8,6 +8,7 @@ import { abortRunsAfterCommit } from "../abort-runs.ts";
 import type { SyncContext } from "../context.ts";
 import { requireReconnect } from "../end-sync.ts";
 import { type RunsBatches, startSyncWithin } from "../start-sync.ts";
+import { tellTroubleOver } from "../trouble.ts";
 
 /** Somebody who has signed in at Strava, and what they granted. */
 export type SignedIn = { readonly grant: AuthorizationGrant; readonly granted: Granted };
@@ -46,6 +47,7 @@ export function admitAthlete(
   if (takenId !== undefined) noteInvited(db, takenId, row.id);
   tokens.store(row.id, grant);
   tokens.callOffRevocation(grant);
+  tellTroubleOver(context, { rule: "needs_reconnect", subject: `athlete:${row.id}` });
   // Where one is in progress, it goes on with the new tokens.
   startSyncWithin(context, { athleteId: row.id, syncClass: "connect", mode: "full" }, processor);
   const [event, message] = isNew

@@ -1,4 +1,5 @@
 import type { AthleteId } from "../../core/units.ts";
+import { eraseTroublesOf } from "../../db/alert-troubles.ts";
 import { eraseAthlete, readAthlete } from "../../db/athletes.ts";
 import { eraseFindingsOf } from "../../db/findings.ts";
 import { insertRevocation } from "../../db/revocations.ts";
@@ -33,6 +34,7 @@ export function forgetAthlete(
     if (running !== undefined) abortRunsAfterCommit(context, processor, running.id);
     const tokens = readSealedTokens(db, athleteId);
     const stravaId = readAthlete(db, athleteId)?.stravaId;
+    eraseTroublesOf(db, athleteId);
     if (!eraseAthlete(db, athleteId)) return false;
     eraseFindingsOf(db, athleteId);
     if (stravaId !== undefined) eraseEventsOf(db, stravaId);

@@ -3,6 +3,7 @@ import { upsertAthlete } from "../../db/athletes.ts";
 import type { AthleteRow } from "../../db/schema.ts";
 import { recordByHand } from "../by-hand.ts";
 import type { SyncContext } from "../context.ts";
+import { tellTroubleOver } from "../trouble.ts";
 
 export type AthleteImport = {
   readonly stravaId: number;
@@ -34,6 +35,7 @@ export function importAthlete(
     // They may have been deleted a moment ago, and Strava not have confirmed it yet.
     tokens.callOffRevocation(grant);
     recordByHand(context, by, { action: "athlete.imported", target: `athlete:${row.id}`, detail: { is_new: isNew } });
+    tellTroubleOver(context, { rule: "needs_reconnect", subject: `athlete:${row.id}` });
     commits.afterCommit(() => log.info("athlete.imported", "An athlete was imported.", { athlete_id: row.id }));
     return { row, isNew };
   });
