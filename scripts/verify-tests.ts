@@ -16,6 +16,8 @@ export function testStep(seed: string): Step {
       // The files of a worker share their modules, as they do without `--parallel`: a third of the work less.
       "--no-isolate",
       "--only-failures",
+      // Days of a club take a second of a quiet machine, and several of a busy one: that is no failure.
+      "--timeout=20000",
       "--randomize",
       `--seed=${seed}`,
       "--reporter=junit",
