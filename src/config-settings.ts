@@ -14,6 +14,7 @@ import {
   wholeNumber,
   yesOrNo,
 } from "./config-formats.ts";
+import { THRESHOLD_BOUNDS } from "./core/thresholds.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "./core/units.ts";
 
 /** One setting: everything that the reader of the configuration, `broomwagon config` and the documentation know of it. */
@@ -42,7 +43,10 @@ export function flagName(variable: string): string {
 }
 
 const SECRET_TEXT = /^[\x21-\x7e]+$/;
-const STALL = duration({ minMs: SECOND_MS, maxMs: 7 * DAY_MS });
+const STALL = duration({
+  minMs: THRESHOLD_BOUNDS.stallAfterDiscoveryMs.min,
+  maxMs: THRESHOLD_BOUNDS.stallAfterDiscoveryMs.max,
+});
 const HISTORY = duration({ minMs: HOUR_MS, maxMs: 3_650 * DAY_MS });
 
 /** Every setting, in the order in which `broomwagon config` and the documentation list them. */
@@ -173,7 +177,7 @@ export const SETTINGS = {
     description: "An enrichment without progress for so long is stalled.",
   }),
   maxRemedies: setting("BROOMWAGON_MAX_REMEDIES", {
-    ...wholeNumber({ min: 0, max: 20, of: "remedies per sync in 24 hours" }),
+    ...wholeNumber({ ...THRESHOLD_BOUNDS.maxRemedies, of: "remedies per sync in 24 hours" }),
     default: "5",
     description: "Remedies per sync in 24 hours; past it the sync fails with the reason.",
   }),

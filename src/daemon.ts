@@ -20,6 +20,7 @@ import { loadSecretKey } from "./db/secret-key.ts";
 import { readSetting, storeSetting } from "./db/settings.ts";
 import { createMonitor, type Monitor } from "./health/monitor.ts";
 import { recoverLeftBatches } from "./health/recover.ts";
+import { keepThresholds, type ThresholdKeeper } from "./health/thresholds.ts";
 import { createScheduler, periodOf, type Scheduler } from "./scheduler/scheduler.ts";
 import { createStravaClient } from "./strava/client.ts";
 import { assembleSync } from "./sync/assemble.ts";
@@ -120,6 +121,7 @@ type Running = {
   processor: Processor;
   events: StravaEvents;
   monitor: Monitor;
+  thresholds: ThresholdKeeper;
   scheduler: Scheduler;
 };
 
@@ -195,10 +197,9 @@ function assemble(
     parts.log.warn("daemon.paused", "A person has paused the daemon: nothing is claimed until somebody resumes it.");
   }
   const events = assembleEvents(context, { processor, seal, randomBytes });
-  const monitor = createMonitor(context, processor, {
-    ...config,
-    periodMs: periodOf(config.healthCron, config.timezone, clock.nowMs()),
-  });
+  const thresholds = keepThresholds(context, config);
+  const periodMs = periodOf(config.healthCron, config.timezone, clock.nowMs());
+  const monitor = createMonitor(context, processor, thresholds.rules({ healing: config.healing, periodMs }));
   const scheduler = createScheduler({
     clock,
     timezone: config.timezone,
@@ -212,7 +213,7 @@ function assemble(
       skipped: (job, what, count) => record(context, () => noteJobSkipped(parts.db, job, what, count)),
     },
   });
-  return { context, processor, events, monitor, scheduler };
+  return { context, processor, events, monitor, thresholds, scheduler };
 }
 
 const quotaRulesOf = (config: Config): QuotaRules => ({ headroom: config.quotaHeadroom, reserve: config.quotaReserve });

@@ -28,6 +28,7 @@ import { syncActionRoutes } from "./sync-actions.ts";
 import { syncStartRoutes } from "./sync-starts.ts";
 import { syncStatusRoutes } from "./sync-status.ts";
 import { syncRoutes } from "./syncs.ts";
+import { thresholdRoutes } from "./thresholds.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { subscriptionRoutes } from "./webhook-subscription.ts";
 import { webhookRoutes } from "./webhooks.ts";
@@ -102,6 +103,7 @@ function buildApp(deps: RouteDeps) {
     .use(syncActionRoutes(deps))
     .use(healthRoutes(deps))
     .use(findingRoutes(deps))
+    .use(thresholdRoutes(deps))
     .use(raceRoutes(deps))
     .use(quotaRoutes(deps))
     .use(scheduleRoutes(deps))

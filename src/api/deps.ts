@@ -3,6 +3,7 @@ import type { QuotaRules } from "../core/quota.ts";
 import type { EpochMs } from "../core/units.ts";
 import type { RandomBytes } from "../db/seal.ts";
 import type { Monitor } from "../health/monitor.ts";
+import type { ThresholdKeeper } from "../health/thresholds.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { ConnectRules } from "../sync/athletes/sign-in.ts";
 import type { SyncContext } from "../sync/context.ts";
@@ -16,6 +17,7 @@ export type ApiDeps = {
   readonly processor: Processor;
   readonly events: StravaEvents;
   readonly monitor: Monitor;
+  readonly thresholds: ThresholdKeeper;
   readonly scheduler: Scheduler;
   /** The scheduler's job that runs the health check: how often the monitor must tick. */
   readonly healthJob: string;

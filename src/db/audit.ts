@@ -30,7 +30,8 @@ export type AuditAction =
   | "sync.paused"
   | "sync.resumed"
   | "sync.failed_races_retried"
-  | "finding.applied";
+  | "finding.applied"
+  | "thresholds.changed";
 
 export type AuditEntry = {
   readonly atMs: EpochMs;

@@ -18,7 +18,9 @@ export type SettingName =
   | "webhook_verify_token"
   // The subscription as it was last seen, as JSON; "1" when somebody switched it off.
   | "webhook_subscription"
-  | "webhook_switched_off";
+  | "webhook_switched_off"
+  // What a person set in place of the configured thresholds of healing, as JSON.
+  | "thresholds";
 
 export function readSetting(db: Db, name: SettingName): string | undefined {
   return db.select({ value: settings.value }).from(settings).where(eq(settings.name, name)).get()?.value;

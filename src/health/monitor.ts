@@ -2,6 +2,7 @@ import { type DiagnosisRules, diagnose } from "../core/diagnose.ts";
 import type { Finding } from "../core/findings.ts";
 import type { HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
+import type { Thresholds } from "../core/thresholds.ts";
 import { type EpochMs, type FindingId, MINUTE_MS, plusMs } from "../core/units.ts";
 import { addToCounter } from "../db/counters.ts";
 import { noteRemedyApplied, readFinding } from "../db/findings.ts";
@@ -21,11 +22,8 @@ import { applyRemedy } from "./remedy.ts";
 
 export type { CheckedFinding } from "./heal-sync.ts";
 
-/** The numbers that healing goes by: from the configuration. */
-export type HealthRules = {
-  readonly stallAfterDiscoveryMs: number;
-  readonly stallAfterEnrichmentMs: number;
-  readonly maxRemedies: number;
+/** The numbers that healing goes by. Thresholds may change while it runs: each is read when it is needed, and not kept. */
+export type HealthRules = Thresholds & {
   readonly healing: HealingMode;
   /** From one health check to the next. */
   readonly periodMs: number;

@@ -98,6 +98,7 @@ export function createTestApi(
       ? assembleEvents(context, { ...engine, randomBytes: (count) => new Uint8Array(count).fill(1) })
       : engine.events,
     monitor: engine.monitor,
+    thresholds: engine.thresholds,
     scheduler,
     healthJob: "health-check",
     revokeJob: "revoke-grants",

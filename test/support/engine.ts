@@ -16,6 +16,7 @@ import { type Db, openMemoryDatabase } from "../../src/db/open.ts";
 import { createSeal, type Seal } from "../../src/db/seal.ts";
 import { createMonitor, type HealthRules, type Monitor } from "../../src/health/monitor.ts";
 import { recoverLeftBatches } from "../../src/health/recover.ts";
+import { keepThresholds, type ThresholdKeeper } from "../../src/health/thresholds.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../src/sandbox/sandbox.ts";
 import { createStravaClient } from "../../src/strava/client.ts";
 import { assembleSync } from "../../src/sync/assemble.ts";
@@ -41,6 +42,7 @@ export type TestEngine = {
   readonly processor: Processor;
   readonly events: StravaEvents;
   readonly monitor: Monitor;
+  readonly thresholds: ThresholdKeeper;
   readonly lines: string[];
   /** Starts a sync of the sandbox's n-th athlete (0 first). */
   start(n?: number, options?: { mode?: "full" | "incremental"; restart?: boolean }): SyncId;
@@ -153,14 +155,16 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
   });
   const processor = createProcessor(context);
   const events = assembleEvents(context, { processor, seal, randomBytes });
-  const monitor = createMonitor(context, processor, {
+  const health: HealthRules = {
     stallAfterDiscoveryMs: 10 * MINUTE_MS,
     stallAfterEnrichmentMs: 10 * MINUTE_MS,
     maxRemedies: 5,
     healing: "automatic",
     periodMs: MINUTE_MS,
     ...options.health,
-  });
+  };
+  const thresholds = keepThresholds(context, health);
+  const monitor = createMonitor(context, processor, thresholds.rules(health));
   const athlete = (n = 0) => athleteId(n + 1);
   return {
     clock,
@@ -172,6 +176,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     processor,
     events,
     monitor,
+    thresholds,
     lines,
     athlete,
     start(n = 0, start = {}) {
