@@ -22,6 +22,7 @@ CREATE TABLE `strava_events` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`received_at_ms` integer NOT NULL,
 	`subscription_id` integer NOT NULL,
+	`ours` integer DEFAULT 0 NOT NULL,
 	`object_type` text NOT NULL,
 	`object_id` integer NOT NULL,
 	`aspect` text NOT NULL,

@@ -86,8 +86,8 @@ export function webhookRoutes({ context, events }: RouteDeps) {
           body: EventBody,
           answers: {
             200: {
-              description: "It is stored, or was already.",
-              schema: t.Object({ received: Word(["stored", "known"]) }),
+              description: "It is stored, or was already; or it is of another subscription, and nobody's here.",
+              schema: t.Object({ received: Word(["stored", "known", "foreign"]) }),
             },
           },
           refusals: {

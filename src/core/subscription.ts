@@ -1,5 +1,22 @@
 import type { Subscription } from "./strava-event.ts";
 
+/** The subscriptions that are known to be ours. */
+export type OurSubscriptions = {
+  /** undefined while none is known: before the answer that says so, or after Strava has ended it. */
+  readonly currentId: number | undefined;
+  /** Those that were, of late: Strava may still send what it could not deliver. */
+  readonly formerIds: readonly number[];
+};
+
+/** Whose a subscription is; `unknown` while none of ours is known that it could differ from. */
+export type Whose = "ours" | "foreign" | "unknown";
+
+/** Judges an event's subscription, once and when it comes: ours may be another by the time it is looked at. */
+export function judgeSubscription(id: number, { currentId, formerIds }: OurSubscriptions): Whose {
+  if (id === currentId || formerIds.includes(id)) return "ours";
+  return currentId === undefined ? "unknown" : "foreign";
+}
+
 /** What is to be done about the one subscription that Strava allows. */
 export type SubscriptionStep =
   | { readonly step: "keep"; readonly subscription: Subscription } // ours, as it should be

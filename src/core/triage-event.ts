@@ -1,6 +1,7 @@
 import { LONGEST_BACKOFF_MS } from "./batch.ts";
 import { LOOK_WITHIN_MS, soonest } from "./look.ts";
 import type { EventOutcome, StravaEvent } from "./strava-event.ts";
+import type { Whose } from "./subscription.ts";
 import { type EpochMs, MINUTE_MS, plusMs } from "./units.ts";
 
 /** Events come before the answer to the request that subscribed to them. */
@@ -10,8 +11,8 @@ const UNKNOWN_SUBSCRIPTION_WAIT_MS = MINUTE_MS;
 export type EventFacts = {
   readonly nowMs: EpochMs;
   readonly receivedAtMs: EpochMs;
-  /** The subscription that is ours; undefined when none is known. */
-  readonly ourSubscriptionId: number | undefined;
+  /** Whose the event's subscription is. */
+  readonly subscription: Whose;
   readonly owner: "unknown" | "not_connected" | "connected";
   /** We hold a race of this activity, and have not withdrawn it. */
   readonly isHeld: boolean;
@@ -27,10 +28,10 @@ export type Triage =
 
 /** Whether an event is worth a request. Most that mean nothing to us are settled here. */
 export function triageEvent(event: StravaEvent, facts: EventFacts): Triage {
-  const { nowMs, receivedAtMs, ourSubscriptionId, owner, isHeld } = facts;
-  if (ourSubscriptionId !== event.subscriptionId) {
+  const { nowMs, receivedAtMs, subscription, owner, isHeld } = facts;
+  if (subscription !== "ours") {
     const judgedAtMs = plusMs(receivedAtMs, UNKNOWN_SUBSCRIPTION_WAIT_MS);
-    const mayBecomeOurs = ourSubscriptionId === undefined && nowMs < judgedAtMs;
+    const mayBecomeOurs = subscription === "unknown" && nowMs < judgedAtMs;
     return mayBecomeOurs ? { to: "wait", untilMs: judgedAtMs } : settle("foreign_subscription");
   }
   if (owner === "unknown") return { to: "forget" };

@@ -48,6 +48,8 @@ export const stravaEvents = sqliteTable(
     id: integer().primaryKey({ autoIncrement: true }),
     receivedAtMs: integer("received_at_ms").$type<EpochMs>().notNull(),
     subscriptionId: integer("subscription_id").notNull(),
+    /** 1 when that subscription was ours when it came; 0 while nobody can say. */
+    ours: integer().notNull().default(0),
     objectType: text("object_type").$type<StravaObject>().notNull(),
     /** Strava's id of the activity or athlete. */
     objectId: integer("object_id").notNull(),

@@ -19,6 +19,8 @@ export type SettingName =
   // The subscription as it was last seen, as JSON; "1" when somebody switched it off.
   | "webhook_subscription"
   | "webhook_switched_off"
+  // Those that were ours of late, as JSON.
+  | "webhook_former_subscriptions"
   // What a person set in place of the configured thresholds of healing, as JSON.
   | "thresholds";
 

@@ -10,13 +10,13 @@ export const EVENTS_KEPT = 100_000;
 
 const insertStatement = statement<
   unknown,
-  [number, number, string, number, string, number, number, number, string, number]
+  [number, number, string, number, string, number, number, number, string, number, number]
 >(
   `INSERT OR IGNORE INTO strava_events
      (received_at_ms, run_after_ms, subscription_id, object_type, object_id, aspect, owner_id, event_time_s, deauthorized,
-      updates_hash)
-   SELECT ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
-   WHERE (SELECT count(*) FROM (SELECT 1 FROM strava_events WHERE settled_at_ms IS NULL LIMIT ?10)) < ?10`,
+      updates_hash, ours)
+   SELECT ?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+   WHERE (SELECT count(*) FROM (SELECT 1 FROM strava_events WHERE settled_at_ms IS NULL LIMIT ?11)) < ?11`,
 );
 const knownStatement = statement<unknown, [number, string, number, string, number, number, number, string]>(
   `SELECT 1 FROM strava_events WHERE object_type = ?2 AND object_id = ?3 AND aspect = ?4 AND owner_id = ?5
@@ -25,9 +25,14 @@ const knownStatement = statement<unknown, [number, string, number, string, numbe
 
 /**
  * Stores an event, due at once. One that was delivered before is known, also after it was settled.
+ * @param event.isOurs its subscription is ours; left out where nobody can say yet.
  * @returns `full` when too many are waiting; then nothing is stored.
  */
-export function insertEvent(db: Db, event: StravaEvent, nowMs: EpochMs): "stored" | "known" | "full" {
+export function insertEvent(
+  db: Db,
+  event: StravaEvent & { readonly isOurs?: boolean },
+  nowMs: EpochMs,
+): "stored" | "known" | "full" {
   const fields = [
     event.subscriptionId,
     event.objectType,
@@ -38,13 +43,16 @@ export function insertEvent(db: Db, event: StravaEvent, nowMs: EpochMs): "stored
     event.isDeauthorized ? 1 : 0,
     event.updatesHash,
   ] as const;
-  if (insertStatement(db).run(nowMs, ...fields, OPEN_EVENTS_LIMIT).changes > 0) return "stored";
+  if (insertStatement(db).run(nowMs, ...fields, event.isOurs === true ? 1 : 0, OPEN_EVENTS_LIMIT).changes > 0)
+    return "stored";
   return knownStatement(db).get(...fields) === null ? "full" : "known";
 }
 
 /** An event that waits for its turn. */
 export type OpenEvent = StravaEvent & {
   readonly id: number;
+  /** Its subscription was ours when it came; false while nobody could say. */
+  readonly isOurs: boolean;
   readonly receivedAtMs: EpochMs;
   /** Looks that did not find what it is about. */
   readonly misses: number;
@@ -53,6 +61,7 @@ export type OpenEvent = StravaEvent & {
 type EventColumns = {
   id: number;
   subscriptionId: number;
+  ours: number;
   objectType: StravaObject;
   objectId: number;
   aspect: StravaAspect;
@@ -65,7 +74,7 @@ type EventColumns = {
 };
 
 const dueStatement = statement<EventColumns, [number, number]>(
-  `SELECT id, subscription_id AS subscriptionId, object_type AS objectType, object_id AS objectId, aspect, owner_id AS ownerId,
+  `SELECT id, subscription_id AS subscriptionId, ours, object_type AS objectType, object_id AS objectId, aspect, owner_id AS ownerId,
      event_time_s AS eventTimeSeconds, deauthorized, updates_hash AS updatesHash, received_at_ms AS receivedAtMs, attempts AS misses
    FROM strava_events INDEXED BY strava_events_due WHERE settled_at_ms IS NULL AND run_after_ms <= ?1 ORDER BY run_after_ms, id LIMIT ?2`,
 );
@@ -74,7 +83,7 @@ const dueStatement = statement<EventColumns, [number, number]>(
 export function readDueEvents(db: Db, nowMs: EpochMs, limit: number): readonly OpenEvent[] {
   return dueStatement(db)
     .all(nowMs, limit)
-    .map(({ deauthorized, ...event }) => ({ ...event, isDeauthorized: deauthorized === 1 }));
+    .map(({ deauthorized, ours, ...event }) => ({ ...event, isDeauthorized: deauthorized === 1, isOurs: ours === 1 }));
 }
 
 const newestStatement = statement<{ id: number | null }, []>("SELECT max(id) AS id FROM strava_events");
@@ -116,6 +125,16 @@ const postponeOneStatement = statement<unknown, [number, number]>(
 /** Puts one event off. */
 export function postponeEvent(db: Db, id: number, untilMs: EpochMs): void {
   postponeOneStatement(db).run(id, untilMs);
+}
+
+const claimStatement = statement<unknown, [number, number]>(
+  `UPDATE strava_events INDEXED BY strava_events_due SET ours = 1, run_after_ms = ?2
+   WHERE settled_at_ms IS NULL AND ours = 0 AND subscription_id = ?1`,
+);
+
+/** Knows the open events of a subscription for ours, which nobody could say before, and makes them due. */
+export function claimEventsOf(db: Db, subscriptionId: number, nowMs: EpochMs): void {
+  claimStatement(db).run(subscriptionId, nowMs);
 }
 
 /** Open events that one look is about: of one object and of some aspects, those that were there when it began. */

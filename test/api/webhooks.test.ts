@@ -99,6 +99,13 @@ describe("an event", () => {
     expect(inboxOf(self.engine)).toMatchObject([{ objectId: 16_500_000_000, ownerId: 26_500_001, aspect: "create" }]);
   });
 
+  test("of another subscription is acknowledged, and nothing of it is stored", async () => {
+    const self = await subscribedApi();
+    const foreign = event({ subscription_id: 1 });
+    expect(await post(self, callbackPath(self), foreign)).toMatchObject({ status: 200, body: { received: "foreign" } });
+    expect(inboxOf(self.engine)).toEqual([]);
+  });
+
   test("at another path is answered 404 before anything of it is read: garbage too", async () => {
     const self = await subscribedApi();
     for (const body of [event(), "{", "[]", ""]) {

@@ -209,8 +209,8 @@ describe("disorder and garbage", () => {
     } as const;
     expect(await deliver(self, forged)).toBe(200);
     await second(self);
-    // Of somebody whom nobody knows here, nothing is kept.
-    expect(outcomesOf(engine)).toEqual(["foreign_subscription"]);
+    // Of somebody whom nobody knows here, and of others' subscriptions, nothing is kept.
+    expect(outcomesOf(engine)).toEqual([]);
     expect(engine.sandbox.ledger()).toEqual([]);
     expectInStep(self);
   });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Subscription } from "../../src/core/strava-event.ts";
-import { planSubscription } from "../../src/core/subscription.ts";
+import { judgeSubscription, planSubscription } from "../../src/core/subscription.ts";
 
 const PREFIX = "https://club.example/webhooks/strava/";
 const OURS = { callbackUrl: `${PREFIX}secret`, callbackPrefix: PREFIX, knownId: 7 };
@@ -35,4 +35,12 @@ test("without a known id, nothing that lies elsewhere is ours", () => {
     step: "taken",
     subscription: elsewhere,
   });
+});
+
+test("whose an event is goes by its subscription: ours now or formerly, else foreign, and unknown while none is known", () => {
+  const judge = (id: number, currentId: number | undefined, ...formerIds: number[]) =>
+    judgeSubscription(id, { currentId, formerIds });
+  expect([judge(7, 7), judge(7, 8, 6, 7), judge(7, undefined, 7)]).toEqual(["ours", "ours", "ours"]);
+  expect([judge(7, 8), judge(7, 8, 6)]).toEqual(["foreign", "foreign"]);
+  expect([judge(7, undefined), judge(7, undefined, 6)]).toEqual(["unknown", "unknown"]);
 });

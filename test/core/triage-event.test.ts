@@ -11,7 +11,7 @@ const ahead = (ms: number) => plusMs(NOW, ms);
 const facts = (changes: Partial<EventFacts> = {}): EventFacts => ({
   nowMs: NOW,
   receivedAtMs: NOW,
-  ourSubscriptionId: 7,
+  subscription: "ours",
   owner: "connected",
   isHeld: false,
   ...changes,
@@ -44,14 +44,14 @@ describe("before anybody asks Strava", () => {
     ],
     [
       "an event of another subscription is foreign",
-      anEvent({ subscriptionId: 8 }),
-      {},
+      anEvent(),
+      { subscription: "foreign" },
       { to: "settle", outcome: "foreign_subscription" },
     ],
     [
       "whatever it is about",
-      { ...deauthorization, subscriptionId: 8 },
-      {},
+      deauthorization,
+      { subscription: "foreign" },
       { to: "settle", outcome: "foreign_subscription" },
     ],
   ] as const)("%s", (_what, event, given, triage) => {
@@ -59,7 +59,7 @@ describe("before anybody asks Strava", () => {
   });
 
   test("while no subscription is known, an event waits a minute for it to become ours", () => {
-    const unknown = { ourSubscriptionId: undefined };
+    const unknown = { subscription: "unknown" } as const;
     const judged = { to: "wait", untilMs: ahead(MINUTE_MS) } as const;
     expect(triageEvent(anEvent(), facts(unknown))).toEqual(judged);
     expect(triageEvent(anEvent(), facts({ ...unknown, receivedAtMs: ago(MINUTE_MS - 1) }))).toEqual({

@@ -3,7 +3,7 @@ import type { SyncContext } from "../context.ts";
 import type { Processor } from "../processor.ts";
 import { createSubscriptionKeeper, type SubscriptionKeeper } from "./keep-subscription.ts";
 import { createEventProcessor, type EventProcessor } from "./process-events.ts";
-import { readSubscriptionNote } from "./subscription-note.ts";
+import { readOurSubscriptions } from "./subscription-note.ts";
 import { createWebhookSecrets, type WebhookSecrets } from "./webhook-secrets.ts";
 
 /** All that has to do with Strava's events. */
@@ -19,11 +19,10 @@ export function assembleEvents(
   parts: { processor: Processor; seal: Seal; randomBytes: RandomBytes },
 ): StravaEvents {
   const { processor, seal, randomBytes } = parts;
-  const { db } = context;
+  const { db, clock } = context;
   const secrets = createWebhookSecrets({ db, seal, randomBytes });
-  return {
-    secrets,
-    subscription: createSubscriptionKeeper(context, secrets),
-    inbox: createEventProcessor(context, { processor, subscriptionId: () => readSubscriptionNote(db)?.id }),
-  };
+  const ourSubscriptions = () => readOurSubscriptions(db, clock.nowMs());
+  const inbox = createEventProcessor(context, { processor, ourSubscriptions });
+  const subscription = createSubscriptionKeeper(context, { secrets, inbox });
+  return { secrets, subscription, inbox };
 }

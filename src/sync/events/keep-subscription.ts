@@ -2,11 +2,13 @@ import type { Fault } from "../../core/fault.ts";
 import type { Subscription } from "../../core/strava-event.ts";
 import { planSubscription } from "../../core/subscription.ts";
 import { athleteId, type EpochMs } from "../../core/units.ts";
+import { claimEventsOf } from "../../db/strava-events.ts";
 import type { StravaClient } from "../../strava/client.ts";
 import type { Reply } from "../../strava/reply.ts";
 import { recordByHand } from "../by-hand.ts";
 import type { SyncContext } from "../context.ts";
 import { type KeepOutcome, LONGEST_CALLBACK, refused, TOO_LONG, taken } from "./keep-outcome.ts";
+import type { EventProcessor } from "./process-events.ts";
 import {
   isSwitchedOff,
   readSubscriptionNote,
@@ -46,7 +48,11 @@ const ASKER = { athleteId: athleteId(0), phase: "webhook", syncClass: "manual" }
  * and replaced when its address is not ours any more. Somebody else's is never ended but by a person's word. Whatever
  * fails is told, and tried again at the next turn.
  */
-export function createSubscriptionKeeper(context: SyncContext, secrets: WebhookSecrets): SubscriptionKeeper {
+export function createSubscriptionKeeper(
+  context: SyncContext,
+  parts: { secrets: WebhookSecrets; inbox: Pick<EventProcessor, "wake"> },
+): SubscriptionKeeper {
+  const { secrets, inbox } = parts;
   const { db, clock, commits, governor, log, strava } = context;
   const { publicUrl } = context.links;
   let problem: string | undefined;
@@ -83,8 +89,8 @@ export function createSubscriptionKeeper(context: SyncContext, secrets: WebhookS
       await note(step.subscription);
       return { outcome: "kept" };
     }
-    // Whatever was ours is not, as things stand: its events are nobody's.
-    await commits.soon(() => storeSubscriptionNote(db, undefined));
+    // Whatever was ours is not, as things stand.
+    await commits.soon(() => storeSubscriptionNote(db, undefined, clock.nowMs()));
     if (step.step === "taken" && !how.replace) return taken(step.subscription);
     if (step.step !== "create") {
       const ended = await end(client, step.step === "taken" ? step.subscription.id : step.id);
@@ -108,7 +114,7 @@ export function createSubscriptionKeeper(context: SyncContext, secrets: WebhookS
       const fault = await end(client, id);
       if (fault !== undefined) return refused(fault);
     }
-    await commits.soon(() => storeSubscriptionNote(db, undefined));
+    await commits.soon(() => storeSubscriptionNote(db, undefined, clock.nowMs()));
     return { outcome: "removed" };
   }
 
@@ -120,7 +126,15 @@ export function createSubscriptionKeeper(context: SyncContext, secrets: WebhookS
 
   function note({ id, callbackUrl, createdAtMs }: Subscription): Promise<void> {
     const maskedUrl = maskWebhookPath(callbackUrl);
-    return commits.soon(() => storeSubscriptionNote(db, { id, maskedUrl, createdAtMs, checkedAtMs: clock.nowMs() }));
+    return commits.soon(() => {
+      const nowMs = clock.nowMs();
+      const isNew = readSubscriptionNote(db)?.id !== id;
+      storeSubscriptionNote(db, { id, maskedUrl, createdAtMs, checkedAtMs: nowMs }, nowMs);
+      if (!isNew) return;
+      // Its first events may have come before this answer.
+      claimEventsOf(db, id, nowMs);
+      commits.afterCommit(() => inbox.wake());
+    });
   }
 
   /** Remembers what is wrong for whoever asks, and logs each change once. */

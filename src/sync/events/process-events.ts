@@ -1,3 +1,4 @@
+import type { OurSubscriptions } from "../../core/subscription.ts";
 import { SECOND_MS } from "../../core/units.ts";
 import { newestEventId, nextEventDueAtMs, readDueEvents } from "../../db/strava-events.ts";
 import type { SyncContext } from "../context.ts";
@@ -28,14 +29,14 @@ type Active = { readonly abort: () => void; readonly callOffUnsent: () => void; 
  * Works off the inbox of Strava's events: settles those that mean nothing to us, and looks at the rest, a few at once. It
  * is woken by events that are stored, by looks that end, by its own timer for what was put off, and by a job each minute.
  * While the processor claims nothing, since somebody paused the daemon, no look is started.
- * @param options.subscriptionId that of our subscription; undefined when none is known.
+ * @param options.ourSubscriptions those that are known now.
  */
 export function createEventProcessor(
   context: SyncContext,
-  options: { processor: Processor; subscriptionId: () => number | undefined },
+  options: { processor: Processor; ourSubscriptions: () => OurSubscriptions },
 ): EventProcessor {
   const { db, clock, commits, log } = context;
-  const { processor, subscriptionId } = options;
+  const { processor, ourSubscriptions } = options;
   const active = new Map<string, Active>();
   let isPassing = false;
   let isWokenAgain = false;
@@ -71,7 +72,7 @@ export function createEventProcessor(
 
   /** True when something was moved out of the way: what lies behind it is next. */
   async function workOff(): Promise<boolean> {
-    const { moved, groups } = await commits.soon(() => sortDueEvents(context, subscriptionId()));
+    const { moved, groups } = await commits.soon(() => sortDueEvents(context, ourSubscriptions()));
     for (const group of groups) if (mayStart() && !active.has(group.key)) start(group);
     return moved > 0;
   }

@@ -1,3 +1,4 @@
+import { judgeSubscription, type OurSubscriptions } from "../../core/subscription.ts";
 import { type Triage, triageEvent } from "../../core/triage-event.ts";
 import type { AthleteId } from "../../core/units.ts";
 import { readAthleteByStravaId } from "../../db/athletes.ts";
@@ -23,11 +24,11 @@ const DISCONNECTED = "Strava told of its end, and the athlete has been disconnec
 /**
  * Takes a number of due events: settles those that mean nothing to us, puts off those whose time has not come, and groups
  * the rest by what a look is to tell. Inside a transaction.
- * @param ourSubscriptionId undefined when no subscription is known.
+ * @param ours what an event is held against that came while no subscription was known.
  */
 export function sortDueEvents(
   context: SyncContext,
-  ourSubscriptionId: number | undefined,
+  ours: OurSubscriptions,
 ): { readonly moved: number; readonly groups: readonly EventGroup[] } {
   const { db, clock } = context;
   const nowMs = clock.nowMs();
@@ -38,7 +39,7 @@ export function sortDueEvents(
     const triage = triageEvent(event, {
       nowMs,
       receivedAtMs: event.receivedAtMs,
-      ourSubscriptionId,
+      subscription: event.isOurs ? "ours" : judgeSubscription(event.subscriptionId, ours),
       owner: athlete === undefined ? "unknown" : athlete.status === "connected" ? "connected" : "not_connected",
       isHeld: athlete !== undefined && findHeldRace(db, athlete.id, event.objectId) !== undefined,
     });

@@ -175,7 +175,7 @@ describe("one look, and no listing", () => {
 });
 
 describe("events that mean nothing to us", () => {
-  test("are settled without a request: other subscriptions, those who have to connect again; of others nothing is kept", async () => {
+  test("are settled without a request: those who have to connect again; of others, and of other subscriptions, nothing is kept", async () => {
     const self = await inStepApi({ club: { athletes: [...ONE_RACE.athletes, { activities: dailyRuns(2, [0]) }] } });
     const { engine, raceId } = self;
     const owner_id = stravaIdOf(engine);
@@ -188,7 +188,7 @@ describe("events that mean nothing to us", () => {
       200,
     );
     await settle(self);
-    expect(outcomesOf(engine)).toEqual(["foreign_subscription", "not_connected", "no_matter"]);
+    expect(outcomesOf(engine)).toEqual(["not_connected", "no_matter"]);
     expect(requests(self)).toEqual([]);
   });
 
@@ -213,12 +213,64 @@ describe("events that mean nothing to us", () => {
     await engine.clock.advance(30 * SECOND_MS);
     expect(outcomesOf(engine)).toEqual([null]);
     await passing(engine, engine.events.subscription.keep());
-    await engine.clock.advance(30 * SECOND_MS);
+    // Judged the moment it is known, and not when the minute is over.
+    await settle(self);
     expect(outcomesOf(engine)).toEqual(["stored"]);
     byHand(engine.db, "DELETE FROM settings WHERE name = 'webhook_subscription'");
     engine.sandbox.updateActivity(raceId, { name: "Nobody's" });
     await engine.clock.advance(MINUTE_MS);
     expect(outcomesOf(engine)).toEqual(["stored", "foreign_subscription"]);
+  });
+});
+
+describe("a subscription that was ours when the event came", () => {
+  const renew = async ({ engine }: ReachableApi) => {
+    const { subscription } = engine.events;
+    await passing(engine, subscription.remove());
+    expect(await passing(engine, subscription.create({ replace: false }))).toEqual({ outcome: "created" });
+  };
+
+  test("renewed while events wait, costs none of them: the end of a race and of a grant are looked at all the same", async () => {
+    const self = await inStepApi({ club: { athletes: [...ONE_RACE.athletes, { activities: [] }] } });
+    const { engine, raceId } = self;
+    engine.processor.setClaiming(false);
+    const before = engine.sandbox.subscription()?.id ?? 0;
+    engine.sandbox.deleteActivity(raceId);
+    engine.sandbox.revokeGrant(stravaIdOf(engine, 1));
+    await settle(self);
+    await renew(self);
+    expect(engine.sandbox.subscription()?.id).not.toBe(before);
+    // However long the former one is remembered, they were ours when they came.
+    await engine.clock.advance(40 * HOUR_MS);
+    byHand(engine.db, "DELETE FROM settings WHERE name = 'webhook_former_subscriptions'");
+    engine.processor.setClaiming(true);
+    engine.events.inbox.wake();
+    await settle(self);
+    expect(outcomesOf(engine)).toEqual(["withdrawn"]);
+    expect(raceOf(engine, raceId).withdrawnAtMs).not.toBeNull();
+    expect(engine.db.$client.query("SELECT id FROM athletes").all()).toEqual([{ id: 1 }]);
+  });
+
+  test("is remembered for a week: what Strava still sends of it is ours", async () => {
+    const self = await inStepApi();
+    const { engine, raceId } = self;
+    const told = {
+      object_id: raceId,
+      owner_id: stravaIdOf(engine),
+      aspect_type: "update",
+      subscription_id: engine.sandbox.subscription()?.id ?? 0,
+    } as const;
+    await renew(self);
+    await deliver(self, { ...told, event_time: 1 });
+    await settle(self);
+    await engine.clock.advance(7 * 24 * HOUR_MS - MINUTE_MS);
+    await deliver(self, { ...told, event_time: 2 });
+    await settle(self);
+    expect(outcomesOf(engine)).toEqual(["stored", "stored"]);
+    await engine.clock.advance(2 * MINUTE_MS);
+    await deliver(self, { ...told, event_time: 3 });
+    await settle(self);
+    expect(outcomesOf(engine)).toEqual(["stored", "stored"]);
   });
 });
 
