@@ -125,15 +125,19 @@ function withEnd(look: Look, { change, waitMs }: { change: NoticeVerdict | undef
   const { end, nowMs, isHeld } = look;
   if (end === undefined) return { race: "leave", end: undefined, change };
   if (!isHeld) return { race: "leave", end: settled("nothing_held"), change };
-  const isExpired = nowMs >= plusMs(end.receivedAtMs, LOOK_WITHIN_MS);
   // Once withdrawn, nothing is held that the younger ones could be about.
-  if (isExpired) return { race: "withdraw", end: settled("withdrawn"), change };
+  if (isPastLooking(end.receivedAtMs, nowMs)) return { race: "withdraw", end: settled("withdrawn"), change };
   return { race: "leave", end: again(end, look, waitMs), change };
 }
 
 function again(notice: Notice, { nowMs }: { nowMs: EpochMs }, waitMs: number): NoticeVerdict {
   const atMs = soonest(nowMs, waitMs, plusMs(notice.receivedAtMs, LOOK_WITHIN_MS));
   return { becomes: "due_again", atMs, misses: notice.misses, givenUpUntilMs: plusMs(nowMs, -LOOK_WITHIN_MS) };
+}
+
+/** Whether an event is so old that it is judged without Strava where Strava does not answer. */
+export function isPastLooking(receivedAtMs: EpochMs, nowMs: EpochMs): boolean {
+  return nowMs >= plusMs(receivedAtMs, LOOK_WITHIN_MS);
 }
 
 /** So much from now, or at the deadline, where that is still ahead and comes first. */

@@ -137,6 +137,20 @@ export function claimEventsOf(db: Db, subscriptionId: number, nowMs: EpochMs): v
   claimStatement(db).run(subscriptionId, nowMs);
 }
 
+const postponeManyStatement = statement<unknown, [string, number, number, string]>(
+  `UPDATE strava_events SET run_after_ms = min(?2, received_at_ms + ?3), error = ?4
+   WHERE id IN (SELECT value FROM json_each(?1)) AND settled_at_ms IS NULL`,
+);
+
+/** Puts a number of events off, each until `atMs` or so long after it came, whichever is first. */
+export function postponeEvents(
+  db: Db,
+  ids: readonly number[],
+  next: { atMs: EpochMs; lookWithinMs: number; error: string },
+): void {
+  postponeManyStatement(db).run(JSON.stringify(ids), next.atMs, next.lookWithinMs, next.error);
+}
+
 /** Open events that one look is about: of one object and of some aspects, those that were there when it began. */
 export type LookedAtEvents = {
   readonly ownerId: number;

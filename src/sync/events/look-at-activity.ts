@@ -12,6 +12,7 @@ import type { SyncContext } from "../context.ts";
 import { requireReconnect } from "../end-sync.ts";
 import { type Answer, askStrava } from "../requests/ask-strava.ts";
 import { applyVerdict, type Look, type LookResult, noticeOf } from "./event-look.ts";
+import { holdError } from "./hold-looks.ts";
 
 /**
  * Looks at one activity that Strava told of: one request, whatever and however much it told. What the answer says is
@@ -115,7 +116,7 @@ function errorOf(answer: Told): string | null {
     case "trouble":
       return answer.error;
     case "hold":
-      return `Everybody waits (${answer.hold.reason}).`;
+      return holdError(answer.hold);
     default:
       return answer satisfies never;
   }

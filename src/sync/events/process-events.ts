@@ -1,10 +1,12 @@
+import type { Hold } from "../../core/snapshot.ts";
 import type { OurSubscriptions } from "../../core/subscription.ts";
-import { SECOND_MS } from "../../core/units.ts";
+import { type EpochMs, SECOND_MS } from "../../core/units.ts";
 import { newestEventId, nextEventDueAtMs, readDueEvents } from "../../db/strava-events.ts";
 import type { SyncContext } from "../context.ts";
 import type { Processor } from "../processor.ts";
 import { settleWithin } from "../settle-within.ts";
 import type { Look } from "./event-look.ts";
+import { holdError, holdLooks } from "./hold-looks.ts";
 import { lookAtActivity } from "./look-at-activity.ts";
 import { type EventGroup, sortDueEvents } from "./sort-events.ts";
 import { verifyGrant } from "./verify-grant.ts";
@@ -35,13 +37,14 @@ export function createEventProcessor(
   context: SyncContext,
   options: { processor: Processor; ourSubscriptions: () => OurSubscriptions },
 ): EventProcessor {
-  const { db, clock, commits, log } = context;
+  const { db, clock, commits, governor, log } = context;
   const { processor, ourSubscriptions } = options;
   const active = new Map<string, Active>();
   let isPassing = false;
   let isWokenAgain = false;
   let isStopping = false;
   let callOffTimer = (): void => {};
+  let toldUntilMs: EpochMs | undefined;
 
   function wake(): void {
     // What came while a pass was reading may have been missed by it.
@@ -72,9 +75,25 @@ export function createEventProcessor(
 
   /** True when something was moved out of the way: what lies behind it is next. */
   async function workOff(): Promise<boolean> {
-    const { moved, groups } = await commits.soon(() => sortDueEvents(context, ourSubscriptions()));
+    const { moved, groups } = await commits.soon(() => {
+      const sorted = sortDueEvents(context, ourSubscriptions());
+      const hold = governor.hold("event");
+      if (hold === undefined) return sorted;
+      const held = holdLooks(context, sorted, hold);
+      if (held !== sorted) commits.afterCommit(() => tellOfHold(hold));
+      return held;
+    });
     for (const group of groups) if (mayStart() && !active.has(group.key)) start(group);
     return moved > 0;
+  }
+
+  /** Once a hold: what comes while it lasts is put off without a word. */
+  function tellOfHold(hold: Hold): void {
+    if (hold.untilMs === toldUntilMs) return;
+    toldUntilMs = hold.untilMs;
+    log.info("event.looks_wait", `What Strava told of is looked at later: ${holdError(hold)}`, {
+      until_ms: hold.untilMs,
+    });
   }
 
   function mayStart(): boolean {

@@ -17,6 +17,9 @@ export type EventGroup = {
   readonly events: OpenEvent[];
 };
 
+/** What became of the due events that were read: so many were moved out of the way, and the rest needs a look. */
+export type SortedEvents = { readonly moved: number; readonly groups: readonly EventGroup[] };
+
 /** Due events that are read at once. */
 const EVENTS_AT_ONCE = 100;
 const DISCONNECTED = "Strava told of its end, and the athlete has been disconnected for 48 hours since";
@@ -26,10 +29,7 @@ const DISCONNECTED = "Strava told of its end, and the athlete has been disconnec
  * the rest by what a look is to tell. Inside a transaction.
  * @param ours what an event is held against that came while no subscription was known.
  */
-export function sortDueEvents(
-  context: SyncContext,
-  ours: OurSubscriptions,
-): { readonly moved: number; readonly groups: readonly EventGroup[] } {
+export function sortDueEvents(context: SyncContext, ours: OurSubscriptions): SortedEvents {
   const { db, clock } = context;
   const nowMs = clock.nowMs();
   const groups = new Map<string, EventGroup>();

@@ -6,6 +6,7 @@ import { requireReconnect } from "../end-sync.ts";
 import type { Processor } from "../processor.ts";
 import type { TokenAnswer } from "../requests/tokens.ts";
 import { applyVerdict, type Look, type LookResult, noticeOf } from "./event-look.ts";
+import { holdError } from "./hold-looks.ts";
 
 /**
  * Strava told that an athlete has taken the access back. That is verified, never believed: only when Strava refuses the
@@ -47,7 +48,7 @@ function settleUnrevoked(
       again(context, look, answer.error, undefined);
       return "trouble";
     case "hold":
-      again(context, look, `Everybody waits (${answer.hold.reason}).`, answer.hold.untilMs);
+      again(context, look, holdError(answer.hold), answer.hold.untilMs);
       return "hold";
     default:
       return answer satisfies never;

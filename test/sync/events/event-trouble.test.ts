@@ -169,6 +169,46 @@ describe("trouble", () => {
     expect([looksAt(engine), outcomesOf(engine)]).toEqual([2, ["stored"]]);
   });
 
+  test("while everybody waits, no event starts a look of its own: all are put off at once, with one line, and none is lost", async () => {
+    const self = await inStepApi({ sandbox: { quota: { read: { quarter: 30, day: 1_000 } } } });
+    const { engine, raceId } = self;
+    engine.sandbox.spendQuota({ read: 30, overall: 30 });
+    engine.sandbox.updateActivity(raceId, { name: "Runs into it" });
+    await settle(self);
+    const looksTold = () => engine.lines.filter((line) => line.includes("event.looked_at")).length;
+    const told = looksTold();
+    for (let n = 0; n < 20; n++) {
+      await deliver(self, { object_id: 4_711 + n, owner_id: stravaIdOf(engine), aspect_type: "create" });
+    }
+    await deliver(self, { object_id: 5, owner_id: stravaIdOf(engine), aspect_type: "delete" });
+    await settle(self);
+    expect([looksTold(), looksAt(engine)]).toEqual([told, 1]);
+    expect(engine.lines.filter((line) => line.includes("event.looks_wait"))).toHaveLength(1);
+    // What needs no request does not wait with them.
+    expect(outcomesOf(engine)).toEqual([...Array(21).fill(null), "nothing_held"]);
+    const resetMs = Date.UTC(2025, 10, 17, 0, 15);
+    for (const event of inboxOf(engine).slice(1, 21)) {
+      expect(event).toMatchObject({ attempts: 0, error: "Everybody waits (quota_15min)." });
+      expect(event.runAfterMs).toBeGreaterThanOrEqual(resetMs);
+    }
+    await engine.clock.advance(resetMs + 10 * SECOND_MS - engine.clock.nowMs());
+    expect(looksAt(engine)).toBe(22);
+  });
+
+  test("a hold that outlasts 48 hours: an end is believed then, a change given up, though nobody can be asked", async () => {
+    const self = await inStepApi({ club: { athletes: [{ activities: dailyRuns(5, [0, 1]) }] } });
+    const { engine } = self;
+    const [changed, ended] = heldRaces(engine).map((race) => race.stravaActivityId) as [number, number];
+    const owner_id = stravaIdOf(engine);
+    engine.context.governor.hold = () => ({ reason: "strava_unavailable", untilMs: epochMs(START_MS + 90 * HOUR_MS) });
+    await deliver(self, { object_id: changed, owner_id, aspect_type: "update" });
+    await deliver(self, { object_id: ended, owner_id, aspect_type: "delete" });
+    await engine.clock.advance(48 * HOUR_MS - SECOND_MS);
+    expect(outcomesOf(engine)).toEqual([null, null]);
+    await engine.clock.advance(3 * SECOND_MS);
+    expect([outcomesOf(engine), looksAt(engine)]).toEqual([["given_up", "withdrawn"], 0]);
+  });
+
   test("a hold costs no token either", async () => {
     const self = await inStepApi({ sandbox: { quota: { read: { quarter: 30, day: 1_000 } } } });
     const { engine, raceId } = self;
