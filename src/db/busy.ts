@@ -5,8 +5,13 @@
  */
 import type { Clock } from "../core/units.ts";
 
-/** How long a statement may block on a foreign lock before it gives up. Nothing else runs in that time. */
-export const BUSY_TIMEOUT_MS = 100;
+/**
+ * How long a statement of the daemon may block on a foreign lock before it gives up. Nothing else runs in that time, no
+ * timer either: an event of Strava's is to be answered within 100 ms all the same (`ACKNOWLEDGE_WITHIN_MS`).
+ */
+export const BUSY_TIMEOUT_MS = 25;
+/** The same while a file is opened: nothing else is waiting yet. */
+export const OPENING_BUSY_TIMEOUT_MS = 100;
 
 /** The waits between two tries double from the first to the longest. */
 const FIRST_WAIT_MS = 10;

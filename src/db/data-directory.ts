@@ -4,7 +4,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { BUSY_TIMEOUT_MS, isBusy } from "./busy.ts";
+import { isBusy, OPENING_BUSY_TIMEOUT_MS } from "./busy.ts";
 import { PRIVATE_MODE } from "./private-file.ts";
 import { readRuntimeFile } from "./runtime-file.ts";
 import { StartError } from "./start-error.ts";
@@ -109,7 +109,7 @@ function takeLock(paths: DataDirectoryPaths): () => void {
   let client: Database | undefined;
   try {
     client = new Database(lockPath, { create: true, readwrite: true });
-    client.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    client.run(`PRAGMA busy_timeout = ${OPENING_BUSY_TIMEOUT_MS}`);
     client.run("BEGIN EXCLUSIVE");
   } catch (error) {
     client?.close();

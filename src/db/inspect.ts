@@ -5,7 +5,7 @@
 import { constants, Database, SQLiteError } from "bun:sqlite";
 import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { BUSY_TIMEOUT_MS } from "./busy.ts";
+import { OPENING_BUSY_TIMEOUT_MS } from "./busy.ts";
 import { StartError } from "./start-error.ts";
 
 /** `PRAGMA application_id` of every database of ours, stamped by the migration runner: "BrWg" in ASCII. */
@@ -96,7 +96,7 @@ function openToLook(path: string): Database {
     );
   }
   const client = new Database(path, { readonly: true });
-  client.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  client.run(`PRAGMA busy_timeout = ${OPENING_BUSY_TIMEOUT_MS}`);
   return client;
 }
 

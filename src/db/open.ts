@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
 import { type BunSQLiteDatabase, drizzle } from "drizzle-orm/bun-sqlite";
-import { BUSY_TIMEOUT_MS, isBusy } from "./busy.ts";
+import { BUSY_TIMEOUT_MS, isBusy, OPENING_BUSY_TIMEOUT_MS } from "./busy.ts";
 import { DatabaseCorruptError, DatabaseForeignError, inspectFile } from "./inspect.ts";
 import { StartError } from "./start-error.ts";
 
@@ -96,7 +96,7 @@ function describeTables(tables: string[]): string {
 function connect(client: Database, mode: OpenMode): Db {
   try {
     // First, since the pragmas below may meet a lock themselves.
-    client.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    client.run(`PRAGMA busy_timeout = ${OPENING_BUSY_TIMEOUT_MS}`);
     if (mode === "read") {
       // The file is opened read-only as it is; this says so to closeDatabase.
       client.run("PRAGMA query_only = ON");
@@ -117,6 +117,7 @@ function connect(client: Database, mode: OpenMode): Db {
     client.run("PRAGMA mmap_size = 0");
     // Negative: KiB. 16 MiB hold the live batches, their indexes and the newest races of a large club.
     client.run("PRAGMA cache_size = -16384");
+    client.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   } catch (error) {
     client.close();
     throw error;

@@ -162,7 +162,7 @@ describe("an event", () => {
     expect((await post(self, callbackPath(self), event())).status).toBe(200);
   });
 
-  test("is not acknowledged when it cannot be stored within 80 ms, and stored all the same once it can", async () => {
+  test("is not acknowledged when it cannot be stored within 70 ms, and stored all the same once it can", async () => {
     const directory = mkdtempSync(join(tmpdir(), "broomwagon-events-"));
     const db = openDatabase(join(directory, "events.sqlite"));
     const writer = new Database(join(directory, "events.sqlite"));

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { afterEach, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +19,7 @@ afterEach(async () => {
 });
 
 /** A real daemon on a free port, and a Strava that reaches it at its public address. */
-async function start(lines: string[]): Promise<{ daemon: Daemon; sandbox: Sandbox }> {
+async function start(lines: string[]): Promise<{ daemon: Daemon; sandbox: Sandbox; directory: string }> {
   const directory = mkdtempSync(join(tmpdir(), "broomwagon-webhooks-"));
   ends.push(() => rmSync(directory, { recursive: true, force: true }));
   const reached: { daemon?: Daemon } = {};
@@ -48,7 +49,7 @@ async function start(lines: string[]): Promise<{ daemon: Daemon; sandbox: Sandbo
   const daemon = await startDaemon({ config: loaded.config, version: "1.2.3", writeLogLine, fetch: sandbox.fetch });
   reached.daemon = daemon;
   ends.push(() => daemon.stop());
-  return { daemon, sandbox };
+  return { daemon, sandbox, directory };
 }
 
 /** The daemon listens a moment before its start has returned. */
@@ -95,4 +96,30 @@ test("a daemon with a public address subscribes at its start, holds a race the m
   const secret = new URL(sandbox.subscription()?.callbackUrl ?? "").pathname.split("/").at(-1) ?? "none";
   expect(secret.length).toBeGreaterThan(40);
   expect(lines.join("\n")).not.toContain(secret);
+}, 30_000);
+
+test("a foreign writer's lock does not keep Strava waiting: it is answered within 100 ms, and delivers again", async () => {
+  const { daemon, sandbox, directory } = await start([]);
+  const { callbackUrl, id } = await until(() => sandbox.subscription());
+  const headers = { authorization: `Bearer ${daemon.runtimeToken}` };
+  await until(
+    async () => (await (await fetch(`${daemon.url}/api/admin/webhook`, { headers })).json()).subscription ?? undefined,
+  );
+  const path = new URL(callbackUrl).pathname;
+  const event = { object_type: "activity", aspect_type: "create", owner_id: 1, subscription_id: id, event_time: 1 };
+  const deliver = (object_id: number) =>
+    fetch(`${daemon.url}${path}`, { method: "POST", body: JSON.stringify({ ...event, object_id }) });
+  const foreign = new Database(join(directory, "broomwagon.sqlite"));
+  ends.push(() => foreign.close());
+  foreign.run("BEGIN IMMEDIATE");
+  const tookMs: number[] = [];
+  // A busy machine may be slow at any of them; a wait that blocks would be slow at each of the first.
+  for (let n = 1; n <= 3; n++) {
+    const startMs = performance.now();
+    expect((await deliver(n)).status).toBe(503);
+    tookMs.push(performance.now() - startMs);
+  }
+  foreign.run("ROLLBACK");
+  expect(Math.min(...tookMs)).toBeLessThan(100);
+  await until(async () => ((await deliver(99)).status === 200 ? true : undefined));
 }, 30_000);

@@ -38,7 +38,7 @@ function pragma(client: Database, name: string): unknown {
 
 test("every connection for writing waits briefly, logs ahead, syncs in full and keeps foreign keys", () => {
   const db = openDatabase(path);
-  expect(pragma(db.$client, "busy_timeout")).toBe(100);
+  expect(pragma(db.$client, "busy_timeout")).toBe(25);
   expect(pragma(db.$client, "journal_mode")).toBe("wal");
   expect(pragma(db.$client, "synchronous")).toBe(2);
   expect(pragma(db.$client, "foreign_keys")).toBe(1);
