@@ -54,6 +54,7 @@ export function subscriptionRoutes({ context, events, actorOf }: RouteDeps) {
       case "kept":
       case "created":
       case "removed":
+      case "switched_off":
         return undefined;
       default:
         return outcome satisfies never;
@@ -111,7 +112,13 @@ export function subscriptionRoutes({ context, events, actorOf }: RouteDeps) {
           summary: "Ends the subscription to Strava's events, and makes no other by itself",
           description:
             "Somebody else's is left alone. Everything holds without events: lists find what they told of, later.",
-          answers: { 200: { description: "There is none any more.", schema: WebhookJson } },
+          answers: {
+            200: {
+              description:
+                "There is none any more; `problem` says so where Strava could not be asked and none was known.",
+              schema: WebhookJson,
+            },
+          },
           refusals: { 409: `${UNCONFIGURED}.`, ...REFUSED },
         }),
       },

@@ -11,8 +11,8 @@ find what events would have told, later.`,
   takesSettings: true,
   async run(given, world) {
     const { config } = loadSettings(given, world);
-    await findDaemon(config, world).delete<WebhookJson>("/api/admin/webhook");
-    world.terminal.out("Strava tells this daemon of nothing any more; lists find what changes.");
+    const { problem } = await findDaemon(config, world).delete<WebhookJson>("/api/admin/webhook");
+    world.terminal.out(problem ?? "Strava tells this daemon of nothing any more; lists find what changes.");
     return 0;
   },
 };

@@ -28,7 +28,9 @@ export function classifyRefusal(asked: Asked, status: number, body: string): Fau
   if (status === 401) return asked === "oauth" ? classifyTokenRefusal(status, errors) : classify401(errors);
   if (status === 400 && asked === "oauth") return classifyTokenRefusal(status, errors);
   if (status === 403) return classify403(body, errors);
-  if (status === 404 && (asked === "api" || asked === "subscription")) return classify404(body);
+  if (status === 404 && asked === "api") return classify404(body, "Strava does not show this to this token (404)");
+  if (status === 404 && asked === "subscription")
+    return classify404(body, "Strava has no subscriptions to events here, or not this one (404)");
   if (status === 408) return serverError(status);
   if (names(errors, "Application")) return wrongClient(status);
   return { scope: "item", kind: "bad_request", status, message: `Strava refused the request (${status})` };
@@ -75,10 +77,10 @@ function classify403(body: string, errors: readonly StravaError[]): Fault {
   return { scope: "item", kind: "forbidden", status, message: "Strava does not give this out to this token (403)" };
 }
 
-function classify404(body: string): Fault {
+function classify404(body: string, message: string): Fault {
   const status = 404;
   if (isWebPage(body)) return classifyGarbage(status, body, "a web page, not the API's own 404");
-  return { scope: "item", kind: "not_found", status, message: "Strava does not show this to this token (404)" };
+  return { scope: "item", kind: "not_found", status, message };
 }
 
 /** 400 and 401 of the token and revoke endpoints: which part of the request is to blame decides who has to wait. */

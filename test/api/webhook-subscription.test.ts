@@ -106,4 +106,29 @@ describe("POST and DELETE /api/admin/webhook", () => {
     });
     expect(await create(self, { replace: "yes" })).toMatchObject({ status: 422 });
   });
+
+  test("a Strava without subscriptions: words of its own; what is switched off is switched off, and what is wrong is told", async () => {
+    const self = reachableApi();
+    const body = { message: "Record Not Found", errors: [] };
+    const gone = { match: { kind: "subscription" }, action: { type: "status", status: 404, body } } as const;
+    self.engine.sandbox.injectFault({ ...gone, times: Number.POSITIVE_INFINITY });
+    const refused = await create(self);
+    expect(refused).toMatchObject({ status: 502, body: { code: "strava_refused" } });
+    expect(refused.body.detail).toContain("no subscriptions to events");
+    expect(refused.body.detail).toContain("BROOMWAGON_STRAVA_API_URL");
+    expect(refused.body.detail).not.toContain("token");
+    const removed = await remove(self);
+    expect(removed).toMatchObject({ status: 200, body: { enabled: false, subscription: null } });
+    expect(removed.body.problem).toContain("no subscriptions to events");
+    expect((await show(self)).problem).toBe(removed.body.problem);
+  });
+
+  test("one of ours that Strava could not be told to end is still there: 502, and the next turn ends it", async () => {
+    const self = await subscribedApi();
+    self.engine.sandbox.injectFault({ match: { kind: "subscription" }, action: { type: "status", status: 500 } });
+    expect(await remove(self)).toMatchObject({ status: 502, body: { code: "strava_refused" } });
+    expect(await show(self)).toMatchObject({ enabled: false, subscription: { id: expect.any(Number) } });
+    await passing(self.engine, self.engine.events.subscription.keep());
+    expect(await show(self)).toMatchObject({ subscription: null, problem: null });
+  });
 });

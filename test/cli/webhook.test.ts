@@ -98,6 +98,12 @@ test("webhook delete ends it", async () => {
   expect([exitCode, told]).toEqual([0, "Strava tells this daemon of nothing any more; lists find what changes."]);
 });
 
+test("webhook delete says what could not be seen to", async () => {
+  const answer = webhook({ subscription: null, problem: "It is switched off, and Strava could not be asked." });
+  const { exitCode, told } = await run({ "DELETE /api/admin/webhook": () => json(answer) }, "delete");
+  expect([exitCode, told]).toEqual([0, "It is switched off, and Strava could not be asked."]);
+});
+
 test("webhook alone wants a further word, and without a daemon each says how to start one", async () => {
   world = createTestWorld();
   expect(await world.run("webhook")).toBe(2);

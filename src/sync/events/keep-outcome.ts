@@ -6,6 +6,8 @@ export type KeepOutcome =
   | { readonly outcome: "kept" } // it was there, and is ours
   | { readonly outcome: "created" }
   | { readonly outcome: "removed" } // or there was none
+  // Switched off, and none of ours is known; whether Strava still has one could not be seen.
+  | { readonly outcome: "switched_off"; readonly message: string }
   | { readonly outcome: "public_url_missing" } // Strava could reach nobody
   | { readonly outcome: "strava_not_configured" }
   | { readonly outcome: "subscription_taken"; readonly message: string } // Strava allows one, and it is somebody else's
@@ -33,6 +35,14 @@ export function refused(fault: Fault, maskedUrl?: string): KeepOutcome {
   return { outcome: "strava_refused", message: wordsOf(fault, maskedUrl) };
 }
 
+/** What came of switching off where none of ours is known, and Strava did not say what it has. */
+export function switchedOff({ message }: Fault): KeepOutcome {
+  return {
+    outcome: "switched_off",
+    message: `It is switched off, and no subscription of this daemon's is known. Whether Strava has one could not be seen: ${message}. Send DELETE /api/admin/webhook again (or "broomwagon webhook delete") to look once more.`,
+  };
+}
+
 function wordsOf(fault: Fault, maskedUrl: string | undefined): string {
   switch (fault.kind) {
     case "callback_unverifiable":
@@ -41,6 +51,8 @@ function wordsOf(fault: Fault, maskedUrl: string | undefined): string {
       return `${fault.message}, which it did not list a moment ago. It is tried again at the next turn.`;
     case "wrong_client":
       return `${fault.message}. Check STRAVA_CLIENT_ID and STRAVA_CLIENT_SECRET.`;
+    case "not_found":
+      return `${fault.message}. See that BROOMWAGON_STRAVA_API_URL leads to Strava's API, and that this application may subscribe. Everything holds without events: lists find what they would have told, later. It is tried again at the next turn.`;
     default:
       return `${fault.message}. It is tried again at the next turn.`;
   }

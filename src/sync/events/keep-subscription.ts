@@ -7,7 +7,7 @@ import type { StravaClient } from "../../strava/client.ts";
 import type { Reply } from "../../strava/reply.ts";
 import { recordByHand } from "../by-hand.ts";
 import type { SyncContext } from "../context.ts";
-import { type KeepOutcome, LONGEST_CALLBACK, refused, TOO_LONG, taken } from "./keep-outcome.ts";
+import { type KeepOutcome, LONGEST_CALLBACK, refused, switchedOff, TOO_LONG, taken } from "./keep-outcome.ts";
 import type { EventProcessor } from "./process-events.ts";
 import {
   isSwitchedOff,
@@ -105,8 +105,8 @@ export function createSubscriptionKeeper(
 
   async function unsubscribe(client: StravaClient): Promise<KeepOutcome> {
     const listed = await list(client);
-    if (!listed.ok) return refused(listed.fault);
     const knownId = readSubscriptionNote(db)?.id;
+    if (!listed.ok) return knownId === undefined ? switchedOff(listed.fault) : refused(listed.fault);
     const prefix = publicUrl === undefined ? undefined : `${publicUrl}${WEBHOOK_PATH}/`;
     const isOurs = ({ id, callbackUrl }: Subscription) =>
       id === knownId || (prefix !== undefined && callbackUrl.startsWith(prefix));
