@@ -49,7 +49,11 @@ export function createApi(deps: ApiDeps): Api {
   const startedAtMs = deps.context.clock.nowMs();
   let gate: Gate | undefined;
   const app = buildApp({ ...deps, startedAtMs, actorOf: (request) => gate?.actorOf(request) ?? "nobody" });
-  const open = createGate(gatedRoutes(app), deps.auth);
+  const open = createGate(gatedRoutes(app), {
+    auth: deps.auth,
+    clock: deps.context.clock,
+    isWebhookSecret: (given) => deps.events.secrets.isPathSecret(given),
+  });
   gate = open;
   const swagger = createSwaggerPage(() => openApiDocument(app, deps.version));
 

@@ -1,8 +1,10 @@
+import { type Clock, SECOND_MS } from "../core/units.ts";
 import type { Scope } from "../db/schema-books.ts";
-import { maskWebhookPath } from "../sync/events/webhook-secrets.ts";
+import { maskWebhookPath, WEBHOOK_PATH } from "../sync/events/webhook-secrets.ts";
 import { type Auth, allows, type Principal } from "./auth.ts";
 import { BEARER } from "./operation.ts";
 import { problemResponse } from "./problem.ts";
+import { within } from "./within.ts";
 
 /** What the gate reads of a route: where it is, and what its documentation says of its security. */
 export type GatedRoute = { readonly method: string; readonly path: string; readonly security: unknown };
@@ -22,15 +24,21 @@ export type Gate = {
 
 /** A body of an admin route is small. */
 const BODY_LIMIT_BYTES = 64 * 1024;
+/** And it comes at once. Whoever sends half of one must not hold a connection for ever. */
+const BODY_WITHIN_MS = 10 * SECOND_MS;
 const ADMIN_PREFIX = "/api/admin/";
 
 /**
  * Stands before all routes: who asks, whether they may, and how much they send. The scope that a route wants is the one
  * that its documentation names, so that the two cannot part; in this order, so that a caller without rights learns
- * nothing: 401, 404, 403, 413.
+ * nothing: 401, 404, 403, and only then the body: 413, 408. Whoever does not know the secret of Strava's path gets a 404.
  * @throws Error for a route whose documentation names no security: a bug that must not reach anybody.
  */
-export function createGate(gated: readonly GatedRoute[], auth: Auth): Gate {
+export function createGate(
+  gated: readonly GatedRoute[],
+  rules: { readonly auth: Auth; readonly clock: Clock; readonly isWebhookSecret: (given: string) => boolean },
+): Gate {
+  const { auth, clock, isWebhookSecret } = rules;
   const routes = gated.map((route) => ({
     method: route.method,
     pattern: patternOf(route.path),
@@ -41,25 +49,35 @@ export function createGate(gated: readonly GatedRoute[], auth: Auth): Gate {
   async function admit(request: Request): Promise<Admission> {
     const path = new URL(request.url).pathname;
     const principal = auth.authenticate(request);
-    if (principal === undefined && `${path}/`.startsWith(ADMIN_PREFIX))
-      return { admit: false, response: unauthorized() };
+    if (principal === undefined && `${path}/`.startsWith(ADMIN_PREFIX)) return turnAway(request, unauthorized());
     const method = request.method === "HEAD" ? "GET" : request.method;
     const route = routes.find((one) => one.method === method && one.pattern.test(path));
-    if (route === undefined) return { admit: false, response: unknownRoute(request.method, path) };
+    if (route === undefined || !isWebhookOpen(path)) return turnAway(request, unknownRoute(request.method, path));
     if (route.scope !== "public") {
-      if (principal === undefined) return { admit: false, response: unauthorized() };
-      if (!allows(principal.scope, route.scope))
-        return { admit: false, response: forbidden(principal.scope, route.scope) };
+      if (principal === undefined) return turnAway(request, unauthorized());
+      if (!allows(principal.scope, route.scope)) return turnAway(request, forbidden(principal.scope, route.scope));
     }
-    const body = method === "GET" ? undefined : await readBody(request);
-    if (body === "too_large") return { admit: false, response: tooLarge() };
+    const body = method === "GET" ? undefined : await within(clock, BODY_WITHIN_MS, readBody(request));
+    if (body === "too_large") return turnAway(request, tooLarge());
+    if (body === "late") return turnAway(request, tooSlow());
     const admitted = withBody(request, method, body);
     if (principal !== undefined) principals.set(admitted, principal);
     return { admit: true, request: admitted };
   }
 
+  function isWebhookOpen(path: string): boolean {
+    const prefix = `${WEBHOOK_PATH}/`;
+    return !path.startsWith(prefix) || isWebhookSecret(path.slice(prefix.length).replace(/\/$/, ""));
+  }
+
   const knows = (path: string) => routes.some((route) => route.pattern.test(path));
   return { admit, knows, actorOf: (request) => principals.get(request)?.actor ?? "nobody" };
+}
+
+/** What is left of a body is not waited for: the connection goes with the answer. */
+function turnAway(request: Request, response: Response): Admission {
+  if (request.body !== null) response.headers.set("connection", "close");
+  return { admit: false, response };
 }
 
 function patternOf(path: string): RegExp {
@@ -120,6 +138,13 @@ const unknownRoute = (method: string, path: string) =>
     404,
     "route_unknown",
     `There is nothing at ${method} ${maskWebhookPath(path)}. /swagger shows what there is.`,
+  );
+
+const tooSlow = () =>
+  problemResponse(
+    408,
+    "body_too_slow",
+    `The body did not come within ${BODY_WITHIN_MS / SECOND_MS} s. Nothing was changed; send it at once.`,
   );
 
 const tooLarge = () =>

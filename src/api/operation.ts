@@ -58,6 +58,7 @@ export function operation(told: Operation) {
 /** The errors of a route that takes a body. */
 export const BODY_REFUSALS = {
   400: "The body is not JSON.",
+  408: "The body did not come in time.",
   413: "The body is too large.",
   422: "The body is JSON, but not what is expected; `errors` says where.",
 };

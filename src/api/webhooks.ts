@@ -1,11 +1,11 @@
 import { Elysia, t } from "elysia";
-import type { Clock } from "../core/units.ts";
 import { parseEvent } from "../strava/wire-webhooks.ts";
 import { receiveEvent } from "../sync/events/receive-event.ts";
 import { WEBHOOK_PATH } from "../sync/events/webhook-secrets.ts";
 import type { RouteDeps } from "./deps.ts";
 import { operation, Word } from "./operation.ts";
 import { refuse } from "./problem.ts";
+import { within } from "./within.ts";
 
 /**
  * An event is acknowledged within 100 ms, or not at all: Strava waits for two seconds, and then delivers it again. The
@@ -28,13 +28,15 @@ const EventBody = t.Object({
   updates: t.Optional(t.Object({}, { description: "Nothing in it is believed." })),
 });
 
-/** Where Strava's events come in. Open to all who know the path; whoever does not learns nothing. */
+/**
+ * Where Strava's events come in. Open to all who know the path; the gate keeps out whoever does not, before anything of
+ * what they send is read.
+ */
 export function webhookRoutes({ context, events }: RouteDeps) {
   return new Elysia({ prefix: WEBHOOK_PATH })
     .get(
       "/:secret",
-      ({ params, query }) => {
-        if (!events.secrets.isPathSecret(params.secret)) return unknownPath();
+      ({ query }) => {
         const { "hub.mode": mode, "hub.challenge": challenge, "hub.verify_token": token } = query;
         const isStrava = token !== undefined && events.secrets.isVerifyToken(token);
         if (mode !== "subscribe" || challenge === undefined || !isStrava) {
@@ -60,8 +62,7 @@ export function webhookRoutes({ context, events }: RouteDeps) {
     )
     .post(
       "/:secret",
-      async ({ params, request }) => {
-        if (!events.secrets.isPathSecret(params.secret)) return unknownPath();
+      async ({ request }) => {
         const body = parseJson(await request.text());
         if (body === undefined) return refuse(400, "malformed_json", "The body is not JSON.");
         const event = parseEvent(body.value);
@@ -71,6 +72,7 @@ export function webhookRoutes({ context, events }: RouteDeps) {
           ACKNOWLEDGE_WITHIN_MS,
           receiveEvent(context, events.inbox, event.value),
         );
+        // What comes later changes nothing for who asked: it is stored all the same, and known when it is delivered again.
         if (received === "late") return refuse(503, "not_stored", "It could not be stored in time. Deliver it again.");
         if (received === "full")
           return refuse(503, "inbox_full", "Too many events are waiting. Deliver it again later.");
@@ -78,7 +80,7 @@ export function webhookRoutes({ context, events }: RouteDeps) {
       },
       {
         params: SecretParam,
-        // Read by hand: who does not know the path is told nothing of what they sent.
+        // Read by hand: what is no event is told in words of its own.
         parse: "none",
         detail: operation({
           tag: "Webhook",
@@ -96,6 +98,7 @@ export function webhookRoutes({ context, events }: RouteDeps) {
           refusals: {
             ...UNKNOWN,
             400: "The body is not JSON.",
+            408: "The body did not come in time.",
             413: "The body is too large.",
             422: "It is no event; nothing is stored.",
             503: "It could not be stored: `not_stored` or `inbox_full`. Strava delivers it again.",
@@ -105,8 +108,6 @@ export function webhookRoutes({ context, events }: RouteDeps) {
     );
 }
 
-const unknownPath = () => refuse(404, "route_unknown", "There is nothing at this address.");
-
 /** undefined for what is no JSON. */
 function parseJson(text: string): { readonly value: unknown } | undefined {
   try {
@@ -114,12 +115,4 @@ function parseJson(text: string): { readonly value: unknown } | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** What comes later changes nothing for who asked: it is stored all the same, and known when it is delivered again. */
-function within<T>(clock: Clock, limitMs: number, work: Promise<T>): Promise<T | "late"> {
-  return new Promise((resolve, reject) => {
-    const callOff = clock.after(limitMs, () => resolve("late"));
-    work.finally(callOff).then(resolve, reject);
-  });
 }
