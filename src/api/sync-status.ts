@@ -18,8 +18,8 @@ export function syncStatusRoutes(deps: RouteDeps) {
     "/sync-status",
     () =>
       inReadTransaction(context.db, () => {
-        const active = readAllInProgress(deps).map(viewer.show);
-        const recent = readRecentSyncs(context.db, RECENT).map(viewer.show);
+        const active = viewer.showAll(readAllInProgress(deps));
+        const recent = viewer.showAll(readRecentSyncs(context.db, RECENT));
         const countOf = (status: SyncJson["status"]) => active.filter((sync) => sync.status === status).length;
         const ended = countEndedSince(context.db, plusMs(context.clock.nowMs(), -DAY_MS));
         const { healing, lastCheckAtMs } = monitor.view();

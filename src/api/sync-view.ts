@@ -1,16 +1,13 @@
 import { t } from "elysia";
 import type { ClubForecast } from "../core/forecast.ts";
 import { describeState, type SyncState } from "../core/status.ts";
-import { readAthlete } from "../db/athletes.ts";
-import { countBatches } from "../db/batches.ts";
-import { countPending, tallyOfSync } from "../db/races.ts";
 import type { SyncRow } from "../db/schema.ts";
 import { readSentences } from "../db/stored-json.ts";
 import type { Monitor } from "../health/monitor.ts";
 import type { SyncContext } from "../sync/context.ts";
-import { readSnapshot } from "../sync/snapshot.ts";
 import { createCompletionTimes } from "./completion-times.ts";
 import { OrNull, Time, Word } from "./operation.ts";
+import { readSyncPage, type SyncPage } from "./sync-page.ts";
 
 export const SYNC_STATES = ["processing", "waiting", "stalled"] as const;
 export const SYNC_STATUSES = ["in_progress", "completed", "failed", "cancelled"] as const;
@@ -72,11 +69,14 @@ export const SyncJson = t.Object({
 export type SyncJson = typeof SyncJson.static;
 
 export type SyncViewer = {
-  /** A sync as answers show it. A few statements, and rows of this sync only. */
+  /** A sync as answers show it. */
   show(sync: SyncRow): SyncJson;
-  /** What a sync in progress is doing now. */
-  stateOf(sync: SyncRow): SyncState;
+  /** Syncs as answers show them, in this order: the same few statements for a page of them, and nothing of history. */
+  showAll(syncs: readonly SyncRow[]): SyncJson[];
 };
+
+/** So many are shown by the same statements. */
+const PAGE = 200;
 
 /** Shows syncs: their state is computed when asked, by the health check's own diagnosis, and never stored. */
 export function createSyncViewer(deps: {
@@ -86,12 +86,10 @@ export function createSyncViewer(deps: {
   traceUrl: (traceId: string) => string | null;
 }): SyncViewer {
   const { context, monitor, traceUrl } = deps;
-  const { db } = context;
   const completionTimeOf = createCompletionTimes(deps);
 
-  function show(sync: SyncRow): SyncJson {
-    const athlete = readAthlete(db, sync.athleteId);
-    const isRunning = sync.status === "in_progress";
+  function showOf(page: SyncPage, sync: SyncRow): SyncJson {
+    const athlete = page.athletes.get(sync.athleteId);
     return {
       sync_id: String(sync.id),
       athlete_id: sync.athleteId,
@@ -102,7 +100,7 @@ export function createSyncViewer(deps: {
       class: sync.class,
       phase: sync.phase,
       activities_listed: sync.activitiesListed,
-      ...progressOf(sync),
+      ...progressOf(page, sync),
       requests: sync.requests,
       started_at: sync.startedAtMs,
       completed_at: sync.completedAtMs,
@@ -111,67 +109,84 @@ export function createSyncViewer(deps: {
       warnings: readSentences(sync.warnings),
       trace_id: sync.traceId,
       trace_url: sync.traceId === null ? null : traceUrl(sync.traceId),
-      ...(isRunning ? showRunning(sync) : showEnded(sync)),
+      ...showState(page, sync),
     };
   }
 
-  /** While it runs, its races tell, whatever a hand did to counts; at its end the counts were stored. */
-  function progressOf(sync: SyncRow): Pick<SyncJson, "activities_synced" | "activities_expected" | "races_failed"> {
-    const isRunning = sync.status === "in_progress";
-    const tally = isRunning ? tallyOfSync(db, sync.id, sync.athleteId) : undefined;
-    const enriched = tally === undefined ? sync.racesEnriched : (tally.get("enriched") ?? 0);
-    const failed = tally === undefined ? sync.racesFailed : (tally.get("failed") ?? 0);
-    if (sync.phase === "discovery") {
-      return { activities_synced: sync.activitiesListed, activities_expected: null, races_failed: failed };
-    }
-    const left = sync.status === "completed" ? 0 : countPending(db, sync.athleteId);
-    return { activities_synced: enriched, activities_expected: enriched + left, races_failed: failed };
-  }
-
-  function showRunning(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "estimated_completion_at" | "health"> {
-    const snapshot = readSnapshot(db, sync);
-    const state = describeState(snapshot, monitor.rules(sync.class));
-    const { counts } = snapshot;
+  function showState(
+    page: SyncPage,
+    sync: SyncRow,
+  ): Pick<SyncJson, "status" | "waiting" | "estimated_completion_at" | "health"> {
+    const snapshot = page.snapshots.get(sync.id);
+    const state = snapshot === undefined ? undefined : describeState(snapshot, page.rules(sync.class));
+    const isStalled = state?.state === "stalled";
     return {
-      status: state.state,
-      waiting: state.state === "waiting" ? waitingOf(state.waiting) : null,
+      status: state?.state ?? endedAs(sync),
+      waiting: state?.state === "waiting" ? waitingOf(state.waiting) : null,
       // What is stalled or held by a person has no time, until somebody moves it.
-      estimated_completion_at: isMoving(state) ? (completionTimeOf(sync.id) ?? null) : null,
+      estimated_completion_at: state !== undefined && isMoving(state) ? (completionTimeOf(sync.id) ?? null) : null,
       health: {
-        total_batches: counts.total,
-        completed_batches: counts.completed,
-        pending_batches: counts.pending,
-        processing_batches: counts.processing,
-        failed_batches: counts.failed,
-        is_stalled: state.state === "stalled",
-        warning: state.state === "stalled" ? state.warning : null,
+        ...batchCountsOf(page, sync),
+        is_stalled: isStalled,
+        warning: isStalled ? state.warning : null,
         last_activity_at: sync.lastActivityAtMs,
       },
     };
   }
 
-  function showEnded(sync: SyncRow): Pick<SyncJson, "status" | "waiting" | "estimated_completion_at" | "health"> {
-    const counts = countBatches(db, sync.id, sync.phase);
-    const countOf = (status: Parameters<(typeof counts)["get"]>[0]) => counts.get(status) ?? 0;
-    return {
-      status: sync.status === "in_progress" ? "processing" : sync.status,
-      waiting: null,
-      estimated_completion_at: null,
-      health: {
-        total_batches: [...counts.values()].reduce((sum, count) => sum + count, 0),
-        completed_batches: countOf("completed"),
-        pending_batches: countOf("pending"),
-        processing_batches: countOf("processing"),
-        failed_batches: countOf("failed"),
-        is_stalled: false,
-        warning: null,
-        last_activity_at: sync.lastActivityAtMs,
-      },
-    };
-  }
-
-  return { show, stateOf: (sync) => describeState(readSnapshot(db, sync), monitor.rules(sync.class)) };
+  const showAll = (syncs: readonly SyncRow[]): SyncJson[] => {
+    const shown: SyncJson[] = [];
+    for (let start = 0; start < syncs.length; start += PAGE) {
+      const rows = syncs.slice(start, start + PAGE);
+      const page = readSyncPage(context.db, rows, monitor.rules);
+      for (const sync of rows) shown.push(showOf(page, sync));
+    }
+    return shown;
+  };
+  return {
+    showAll,
+    show(sync) {
+      const [shown] = showAll([sync]);
+      if (shown === undefined) throw new Error(`Sync ${sync.id} was not shown: a bug`);
+      return shown;
+    },
+  };
 }
+
+/** While it runs, its races tell, whatever a hand did to counts; at its end the counts were stored. */
+function progressOf(
+  page: SyncPage,
+  sync: SyncRow,
+): Pick<SyncJson, "activities_synced" | "activities_expected" | "races_failed"> {
+  const tally = sync.status === "in_progress" ? (page.tallies.get(sync.id) ?? new Map()) : undefined;
+  const enriched = tally === undefined ? sync.racesEnriched : (tally.get("enriched") ?? 0);
+  const failed = tally === undefined ? sync.racesFailed : (tally.get("failed") ?? 0);
+  if (sync.phase === "discovery") {
+    return { activities_synced: sync.activitiesListed, activities_expected: null, races_failed: failed };
+  }
+  const left = sync.status === "completed" ? 0 : (page.pending.get(sync.athleteId) ?? 0);
+  return { activities_synced: enriched, activities_expected: enriched + left, races_failed: failed };
+}
+
+/** Of the current phase; an ended sync keeps the one in which it ended. */
+function batchCountsOf(
+  page: SyncPage,
+  sync: SyncRow,
+): Pick<
+  SyncJson["health"],
+  "total_batches" | "completed_batches" | "pending_batches" | "processing_batches" | "failed_batches"
+> {
+  const counts = page.snapshots.get(sync.id)?.counts ?? page.counts.get(sync.id);
+  return {
+    total_batches: counts?.total ?? 0,
+    completed_batches: counts?.completed ?? 0,
+    pending_batches: counts?.pending ?? 0,
+    processing_batches: counts?.processing ?? 0,
+    failed_batches: counts?.failed ?? 0,
+  };
+}
+
+const endedAs = (sync: SyncRow): SyncJson["status"] => (sync.status === "in_progress" ? "processing" : sync.status);
 
 function isMoving(state: SyncState): boolean {
   return state.state === "processing" || (state.state === "waiting" && state.waiting.reason !== "paused");

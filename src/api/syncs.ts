@@ -48,9 +48,8 @@ export function syncRoutes(deps: RouteDeps) {
     let position = beforeId;
     for (let judged = 0; judged < SYNCS_JUDGED; ) {
       const rows = readSyncs(db, { ...filter, status: "in_progress" }, position, limit);
-      for (const row of rows) {
-        position = row.id;
-        const shown = viewer.show(row);
+      for (const shown of viewer.showAll(rows)) {
+        position = Number(shown.sync_id);
         if (shown.status === state) items.push(shown);
         if (items.length === limit) return { items, next_cursor: encodeCursor([position]) };
       }
@@ -77,10 +76,8 @@ export function syncRoutes(deps: RouteDeps) {
         };
         return inReadTransaction(db, () => {
           if (state === undefined) {
-            return pageOf(readSyncs(db, filter, beforeId, limit), limit, {
-              item: viewer.show,
-              position: (row) => [row.id],
-            });
+            const items = viewer.showAll(readSyncs(db, filter, beforeId, limit));
+            return pageOf(items, limit, { item: (shown) => shown, position: (shown) => [Number(shown.sync_id)] });
           }
           // What has ended is in none of these states.
           if ((query.status ?? "in_progress") !== "in_progress") return { items: [], next_cursor: null };

@@ -15,11 +15,16 @@ export type SyncSnapshot = {
   readonly plan: PlanInput;
   /** Pending and processing batches of any type, the oldest first; at most a page of them. */
   readonly liveBatches: readonly LiveBatch[];
+  /** Pending races that are bound to a batch which will never take them: it has ended, or is not this sync's. */
+  readonly strayRaces?: StrayRaces | undefined;
   /** Of the current phase. */
   readonly counts: BatchCounts;
   /** Batches of this sync that ever completed. */
   readonly batchesCompleted: number;
 };
+
+/** `batchId`: one of the batches that they are bound to. */
+export type StrayRaces = { readonly count: number; readonly batchId: BatchId };
 
 export type BatchCounts = {
   readonly total: number;

@@ -36,6 +36,15 @@ const readAthleteById = oncePerDb((db) =>
     .prepare(),
 );
 
+/** The athletes of those ids that are there. */
+export function readAthletesById(db: Db, ids: readonly AthleteId[]): readonly AthleteRow[] {
+  return db
+    .select()
+    .from(athletes)
+    .where(sql`${athletes.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`)
+    .all();
+}
+
 /** The athlete of that id at Strava; undefined when we know none. */
 export function readAthleteByStravaId(db: Db, stravaId: number): AthleteRow | undefined {
   return readByStravaId(db).get({ stravaId });

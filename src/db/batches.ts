@@ -273,17 +273,6 @@ export function cancelLiveBatches(db: Db, syncId: SyncId, nowMs: EpochMs): void 
     .run();
 }
 
-/** The live batches of a sync, the oldest first; at most `limit`. */
-export function readLiveBatches(db: Db, syncId: SyncId, limit: number): readonly BatchRow[] {
-  return db
-    .select()
-    .from(batches)
-    .where(and(eq(batches.syncId, syncId), LIVE))
-    .orderBy(batches.number)
-    .limit(limit)
-    .all();
-}
-
 // Two equalities instead of one list: SQLite builds a table for a list, each time.
 const hasLiveStatement = statement<{ found: 0 | 1 }, [number, string]>(
   `SELECT EXISTS (SELECT 1 FROM batches INDEXED BY batches_live
@@ -295,19 +284,6 @@ const hasLiveStatement = statement<{ found: 0 | 1 }, [number, string]>(
 /** Whether anything of that type is live in the sync. */
 export function hasLiveBatch(db: Db, syncId: SyncId, type: BatchType): boolean {
   return hasLiveStatement(db).get(syncId, type)?.found === 1;
-}
-
-const countStatement = statement<{ status: BatchRow["status"]; count: number }, [number, string]>(
-  "SELECT status, count(*) AS count FROM batches WHERE sync_id = ?1 AND type = ?2 GROUP BY status",
-);
-
-/** How many batches of a type the sync has, by status. Reads that sync's batches only. */
-export function countBatches(db: Db, syncId: SyncId, type: BatchType): ReadonlyMap<BatchRow["status"], number> {
-  return new Map(
-    countStatement(db)
-      .all(syncId, type)
-      .map((row) => [row.status, row.count]),
-  );
 }
 
 const newestOfTypeStatement = statement<Pick<BatchRow, "status" | "exhausted" | "error">, [number, string]>(

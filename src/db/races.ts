@@ -250,14 +250,21 @@ export function countPending(db: Db, athleteId: AthleteId): number {
 }
 
 /**
- * A race is served when a live enrichment batch of this very sync holds it. A batch that failed for good leaves its
- * races bound to it, which tells how small the next batches must be. The index is named because SQLite, with no
- * statistics, would as soon read all races of the athlete.
+ * A race is served when a live enrichment batch of this very sync holds it. `r` is the race, `b` its batch, if any.
+ * @param syncId the sync, in SQL.
  */
+export const isUnserved = (syncId: string): string =>
+  `(b.id IS NULL OR b.sync_id <> ${syncId} OR b.type <> 'enrichment' OR b.status NOT IN ('pending', 'processing'))`;
+
+/** A batch that failed for good leaves its races bound to it, which tells how small the next batches must be. */
+export const exhaustedSize = (syncId: string): string =>
+  `CASE WHEN b.status = 'failed' AND b.exhausted = 1 AND b.sync_id = ${syncId} AND b.type = 'enrichment' THEN b.size END`;
+
+const EXHAUSTED_SIZE = exhaustedSize("?2");
+/** The index is named because SQLite, with no statistics, would as soon read all races of the athlete. */
 const UNSERVED = `
-  FROM races r INDEXED BY races_pending LEFT JOIN batches b ON b.id = r.batch_id AND b.sync_id = ?2 AND b.type = 'enrichment'
-  WHERE r.athlete_id = ?1 AND r.enrichment = 'pending' AND (b.id IS NULL OR b.status NOT IN ('pending', 'processing'))`;
-const EXHAUSTED_SIZE = "CASE WHEN b.status = 'failed' AND b.exhausted = 1 THEN b.size END";
+  FROM races r INDEXED BY races_pending LEFT JOIN batches b ON b.id = r.batch_id
+  WHERE r.athlete_id = ?1 AND r.enrichment = 'pending' AND ${isUnserved("?2")}`;
 
 const countUnservedStatement = statement<{ exhaustedSize: number | null; count: number }, [number, number]>(
   `SELECT ${EXHAUSTED_SIZE} AS exhaustedSize, count(*) AS count ${UNSERVED} GROUP BY 1 ORDER BY 1`,
@@ -299,7 +306,8 @@ export function failExhausted(db: Db, athleteId: AthleteId, syncId: SyncId): num
 // By the sync that settled it, or by the batch that holds it: a hand may have deleted the batches, or made the rows.
 const tallyOfSyncStatement = statement<{ enrichment: RaceRow["enrichment"]; count: number }, [number, number]>(
   `SELECT enrichment, count(*) AS count FROM races
-   WHERE athlete_id = ?2 AND (settled_in_sync_id = ?1 OR batch_id IN (SELECT id FROM batches WHERE sync_id = ?1 AND type = 'enrichment'))
+   WHERE athlete_id = ?2 AND (settled_in_sync_id = ?1
+     OR EXISTS (SELECT 1 FROM batches WHERE id = races.batch_id AND sync_id = ?1 AND type = 'enrichment'))
    GROUP BY enrichment`,
 );
 

@@ -4,7 +4,9 @@
  */
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { AthleteId, EpochMs } from "../core/units.ts";
+import type { BatchStatus, BatchType } from "../core/batch.ts";
+import type { SyncStatus } from "../core/sync.ts";
+import type { AthleteId, EpochMs, SyncId } from "../core/units.ts";
 
 /** Strava's budgets as last known: four rows. */
 export const quotaWindows = sqliteTable(
@@ -55,6 +57,32 @@ export const counters = sqliteTable(
     value: integer().notNull(),
   },
   (counter) => [primaryKey({ columns: [counter.name, counter.dayStartMs] })],
+);
+
+/**
+ * How many batches a sync has, by type and status, so that no page counts them. Triggers keep it (see the migration), so
+ * that it is true whoever changes batches. No foreign key: a batch whose sync a hand has deleted can still be cancelled.
+ */
+export const batchCounts = sqliteTable(
+  "batch_counts",
+  {
+    syncId: integer("sync_id").$type<SyncId>().notNull(),
+    type: text().$type<BatchType>().notNull(),
+    status: text().$type<BatchStatus>().notNull(),
+    count: integer().notNull(),
+  },
+  (counted) => [primaryKey({ columns: [counted.syncId, counted.type, counted.status] })],
+);
+
+/** How many syncs ended in each hour, by status, so that no page counts them. Kept by triggers, like `batch_counts`. */
+export const endedSyncCounts = sqliteTable(
+  "ended_sync_counts",
+  {
+    hourStartMs: integer("hour_start_ms").$type<EpochMs>().notNull(),
+    status: text().$type<SyncStatus>().notNull(),
+    count: integer().notNull(),
+  },
+  (counted) => [primaryKey({ columns: [counted.hourStartMs, counted.status] })],
 );
 
 /** What the daemon itself remembers: the word that proves the key, when the database last took a write for a probe. */

@@ -213,7 +213,7 @@ export const batches = sqliteTable(
     uniqueIndex("batches_one_live_page")
       .on(batch.syncId)
       .where(sql`type = 'discovery' AND status IN ('pending', 'processing')`),
-    // Serves readNextDueBatch and readLiveBatches.
+    // Serves readNextDueBatch and readLiveBatchesOf.
     index("batches_live")
       .on(batch.syncId, batch.status, batch.runAfterMs, batch.number)
       .where(sql`status IN ('pending', 'processing')`),
@@ -313,6 +313,8 @@ export const races = sqliteTable(
     uniqueIndex("races_activity").on(race.athleteId, race.stravaActivityId),
     // Serves the plan: what still needs enrichment, newest first.
     index("races_pending").on(race.athleteId, race.startAtMs, race.id).where(sql`enrichment = 'pending'`),
+    // Serves the health check: which batches an athlete's pending races are bound to, read by one entry a batch.
+    index("races_pending_by_batch").on(race.athleteId, race.batchId).where(sql`enrichment = 'pending'`),
     // Serves the races of a batch, and how many a sync enriched.
     index("races_of_batch").on(race.batchId, race.enrichment),
     // Serves withdrawal after a complete list, and the list of one athlete's races.

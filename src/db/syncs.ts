@@ -7,7 +7,7 @@ import {
   type SyncPhase,
   type SyncStatus,
 } from "../core/sync.ts";
-import type { AthleteId, EpochMs, EpochSeconds, SyncId } from "../core/units.ts";
+import { type AthleteId, type EpochMs, type EpochSeconds, HOUR_MS, type SyncId } from "../core/units.ts";
 import { matchesAthlete } from "./athletes.ts";
 import type { Db } from "./open.ts";
 import { type SyncRow, syncs } from "./schema.ts";
@@ -61,6 +61,15 @@ const readSyncById = oncePerDb((db) =>
     .prepare(),
 );
 
+/** The syncs of those ids that are there. */
+export function readSyncsById(db: Db, ids: readonly SyncId[]): readonly SyncRow[] {
+  return db
+    .select()
+    .from(syncs)
+    .where(sql`${syncs.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`)
+    .all();
+}
+
 /** The sync that an athlete has in progress. */
 export function readSyncInProgress(db: Db, athleteId: AthleteId): SyncRow | undefined {
   return (
@@ -75,14 +84,18 @@ export function readSyncInProgress(db: Db, athleteId: AthleteId): SyncRow | unde
 
 /** A page of syncs in progress by id, after `afterId`. Serves the health check and the status page. */
 export function readSyncsInProgress(db: Db, afterId: number, limit: number): readonly SyncRow[] {
-  return db
+  return readPageInProgress(db).all({ afterId, limit });
+}
+
+const readPageInProgress = oncePerDb((db) =>
+  db
     .select()
     .from(syncs)
-    .where(sql`${syncs.status} = 'in_progress' AND ${syncs.id} > ${afterId}`)
+    .where(sql`${syncs.status} = 'in_progress' AND ${syncs.id} > ${sql.placeholder("afterId")}`)
     .orderBy(syncs.id)
-    .limit(limit)
-    .all();
-}
+    .limit(sql.placeholder("limit"))
+    .prepare(),
+);
 
 /** The syncs that ended last, the newest first. */
 export function readRecentSyncs(db: Db, limit: number): readonly SyncRow[] {
@@ -121,15 +134,20 @@ export function readSyncs(db: Db, filter: SyncFilter, beforeId: number, limit: n
     .all();
 }
 
-const endedSinceStatement = statement<{ status: SyncStatus; count: number }, [number]>(
-  "SELECT status, count(*) AS count FROM syncs WHERE status <> 'in_progress' AND completed_at_ms >= ?1 GROUP BY status",
+const endedSinceStatement = statement<{ status: SyncStatus; count: number }, [number, number]>(
+  `SELECT status, sum(count) AS count FROM (
+     SELECT status, count FROM ended_sync_counts WHERE hour_start_ms >= ?2
+     UNION ALL
+     SELECT status, count(*) FROM syncs WHERE status <> 'in_progress' AND completed_at_ms >= ?1 AND completed_at_ms < ?2 GROUP BY status)
+   GROUP BY status`,
 );
 
-/** How many syncs ended since, by status. Reads the index of that span only; keep it to a day. */
+/** How many syncs ended since, by status: whole hours are counted as they happen, and the first, begun one is read. */
 export function countEndedSince(db: Db, sinceMs: EpochMs): ReadonlyMap<SyncStatus, number> {
+  const firstWholeHourMs = Math.ceil(sinceMs / HOUR_MS) * HOUR_MS;
   return new Map(
     endedSinceStatement(db)
-      .all(sinceMs)
+      .all(sinceMs, firstWholeHourMs)
       .map((row) => [row.status, row.count]),
   );
 }

@@ -1,45 +1,82 @@
 import type { DiagnosisRules } from "../core/diagnose.ts";
 import { diagnose } from "../core/diagnose.ts";
 import type { Finding, FindingOutcome } from "../core/findings.ts";
+import type { SyncSnapshot } from "../core/snapshot.ts";
 import { describeState, type HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import { judgeFinding } from "../core/verdict.ts";
 import type { TroubleKey } from "../db/alert-troubles.ts";
 import { addToCounter, type CounterName } from "../db/counters.ts";
 import { readOpenFindings, settleFinding } from "../db/findings.ts";
-import type { FindingRow } from "../db/schema.ts";
-import { readSync } from "../db/syncs.ts";
+import type { FindingRow, SyncRow } from "../db/schema.ts";
+import { readSync, readSyncsById } from "../db/syncs.ts";
+import { inReadTransaction } from "../db/transaction.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { recordEvent } from "../sync/record.ts";
-import { readSnapshot } from "../sync/snapshot.ts";
+import { readSnapshot, readSnapshots } from "../sync/snapshot.ts";
 import { tellTrouble, tellTroubleOver } from "../sync/trouble.ts";
-import { findAfterEnd } from "./find-after-end.ts";
+import type { Breather } from "./breather.ts";
+import { findAfterEndOf } from "./find-after-end.ts";
 
 /** The rules by which a class of sync is diagnosed now. */
 export type RulesFor = (syncClass: SyncClass) => DiagnosisRules & { readonly healing: HealingMode };
 
-/** One page of open findings is judged at a time. */
-const PAGE = 100;
+type Verdict = Exclude<FindingOutcome, "proposed" | "pending">;
+
+/** So many open findings are looked at in one turn of the event loop. */
+const PAGE = 50;
 
 /**
  * Judges every finding that is still open by what has happened since its remedy: nothing counts as mended until a
  * batch of the sync, or the sync, has completed.
+ * @param breather lets the event loop run in between.
  */
-export function judgeOpenFindings(context: SyncContext, rulesFor: RulesFor): void {
-  let afterId = 0;
-  for (;;) {
+export async function judgeOpenFindings(context: SyncContext, rulesFor: RulesFor, breather: Breather): Promise<void> {
+  for (let afterId = 0; ; ) {
     const page = readOpenFindings(context.db, afterId, PAGE);
-    for (const finding of page) judgeAlone(context, rulesFor, finding);
+    for (const finding of findSettled(context, rulesFor, page)) {
+      judgeAlone(context, rulesFor, finding);
+      await breather.breathe();
+    }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
     afterId = last.id;
+    await breather.turn();
+  }
+}
+
+/** Of a page of open findings, those about which there is a verdict by now: a few statements for all of them. */
+function findSettled(context: SyncContext, rulesFor: RulesFor, page: readonly FindingRow[]): readonly FindingRow[] {
+  const { db } = context;
+  try {
+    return inReadTransaction(db, () => {
+      const ids = page.flatMap(({ syncId }) => (syncId === null ? [] : [syncId]));
+      const syncs = new Map(readSyncsById(db, ids).map((sync) => [sync.id, sync]));
+      const inProgress = [...syncs.values()].filter((sync) => sync.status === "in_progress");
+      const snapshots = readSnapshots(db, inProgress);
+      return page.filter((finding) => {
+        const sync = finding.syncId === null ? undefined : syncs.get(finding.syncId);
+        const snapshot = sync === undefined ? undefined : snapshots.get(sync.id);
+        return verdictOn(context, rulesFor, finding, { sync, snapshot }) !== undefined;
+      });
+    });
+  } catch {
+    // One of them has a row that cannot be read: each is judged alone, and only that one is told of.
+    return page;
   }
 }
 
 /** One finding that cannot be judged (a lock, a bad row) hides none of the others, and no sync. */
 function judgeAlone(context: SyncContext, rulesFor: RulesFor, finding: FindingRow): void {
+  const { db } = context;
   try {
-    judge(context, rulesFor, finding);
+    // Once more, in the transaction that settles it: others were settled, and time has passed, since the page was read.
+    context.commits.now(() => {
+      const sync = finding.syncId === null ? undefined : readSync(db, finding.syncId);
+      const snapshot = sync?.status === "in_progress" ? readSnapshot(db, sync) : undefined;
+      const verdict = verdictOn(context, rulesFor, finding, { sync, snapshot });
+      if (verdict !== undefined) settle(context, finding, verdict);
+    });
   } catch (error) {
     context.log.warn(
       "monitor.finding_not_judged",
@@ -48,23 +85,24 @@ function judgeAlone(context: SyncContext, rulesFor: RulesFor, finding: FindingRo
   }
 }
 
-function judge(context: SyncContext, rulesFor: RulesFor, finding: FindingRow): void {
-  if (finding.outcome !== "proposed" && finding.outcome !== "pending") return;
-  const sync = finding.syncId === null ? undefined : readSync(context.db, finding.syncId);
-  const isInProgress = sync?.status === "in_progress";
-  const snapshot = isInProgress ? readSnapshot(context.db, sync) : undefined;
+/** `snapshot`: of a sync in progress; undefined: it has ended, or is gone. */
+function verdictOn(
+  context: SyncContext,
+  rulesFor: RulesFor,
+  finding: FindingRow,
+  { sync, snapshot }: { sync: SyncRow | undefined; snapshot: SyncSnapshot | undefined },
+): Verdict | undefined {
+  if (finding.outcome !== "proposed" && finding.outcome !== "pending") return undefined;
   const rules = snapshot === undefined ? undefined : rulesFor(snapshot.syncClass);
-  const current = snapshot === undefined || rules === undefined ? findAfterEnd(context) : diagnose(snapshot, rules);
-  const isFoundAgain = current.some((found) => isSameTrouble(found, finding));
-  const isWaiting = snapshot !== undefined && rules !== undefined && describeState(snapshot, rules).state === "waiting";
+  const current =
+    snapshot === undefined || rules === undefined ? findAfterEndOf(context, finding) : diagnose(snapshot, rules);
   const verdict = judgeFinding(finding.outcome, {
     syncStatus: sync?.status,
     batchesCompletedSince: (sync?.batchesCompleted ?? 0) - finding.batchesCompletedBefore,
-    isFoundAgain,
-    isWaiting,
+    isFoundAgain: current.some((found) => isSameTrouble(found, finding)),
+    isWaiting: snapshot !== undefined && rules !== undefined && describeState(snapshot, rules).state === "waiting",
   });
-  if (verdict === undefined || verdict === "proposed" || verdict === "pending") return;
-  context.commits.now(() => settle(context, finding, verdict));
+  return verdict === "proposed" || verdict === "pending" ? undefined : verdict;
 }
 
 /** Whether a diagnosis found once more what a stored finding is about. */
@@ -72,18 +110,14 @@ export function isSameTrouble(found: Finding, stored: Pick<FindingRow, "kind" | 
   return found.kind === stored.kind && found.syncId === stored.syncId && found.batchId === stored.batchId;
 }
 
-const COUNTER_OF: Readonly<Record<Exclude<FindingOutcome, "proposed" | "pending">, CounterName>> = {
+const COUNTER_OF: Readonly<Record<Verdict, CounterName>> = {
   verified: "remedies_verified",
   failed: "remedies_failed",
   superseded: "remedies_superseded",
 };
 
 /** Settles a finding, counts it, and tells it in the sync's log. Inside a transaction. */
-export function settle(
-  context: SyncContext,
-  finding: FindingRow,
-  verdict: Exclude<FindingOutcome, "proposed" | "pending">,
-): void {
+export function settle(context: SyncContext, finding: FindingRow, verdict: Verdict): void {
   const { db, clock } = context;
   const nowMs = clock.nowMs();
   if (!settleFinding(db, finding.id, verdict, nowMs)) return;

@@ -3,22 +3,23 @@ import type { Finding } from "../core/findings.ts";
 import type { HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import type { Thresholds } from "../core/thresholds.ts";
-import { type EpochMs, type FindingId, MINUTE_MS, plusMs } from "../core/units.ts";
-import { addToCounter } from "../db/counters.ts";
-import { noteRemedyApplied, readFinding } from "../db/findings.ts";
+import type { EpochMs, FindingId } from "../core/units.ts";
 import type { SyncRow } from "../db/schema.ts";
-import { readSync, readSyncsInProgress } from "../db/syncs.ts";
+import { readSyncsInProgress } from "../db/syncs.ts";
+import { inReadTransaction } from "../db/transaction.ts";
 import { recordByHand } from "../sync/by-hand.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
-import { readSnapshot } from "../sync/snapshot.ts";
+import { readSnapshot, readVitals } from "../sync/snapshot.ts";
 import type { Span } from "../telemetry/tracing.ts";
+import { createAbsence } from "./absence.ts";
+import { type AppliedProposal, applyProposed } from "./apply-proposed.ts";
+import { createBreather } from "./breather.ts";
 import { findAfterEnd } from "./find-after-end.ts";
 import { healAfterEnd } from "./heal-after-end.ts";
 import { type CheckedFinding, healSync } from "./heal-sync.ts";
-import { isSameTrouble, judgeOpenFindings, settle } from "./judge-findings.ts";
+import { judgeOpenFindings } from "./judge-findings.ts";
 import { mendStates } from "./mend-states.ts";
-import { applyRemedy } from "./remedy.ts";
 
 export type { CheckedFinding } from "./heal-sync.ts";
 
@@ -43,20 +44,17 @@ export type Monitor = {
   /** The rules by which this class of sync is diagnosed now. */
   rules(syncClass: SyncClass): DiagnosisRules & { readonly healing: HealingMode };
   /** Applies a proposed remedy. `by`: whose hand did it. */
-  apply(id: FindingId, by?: string): "applied" | "stale" | "not_proposed" | "unknown";
+  apply(id: FindingId, by?: string): AppliedProposal;
   view(): { lastCheckAtMs: EpochMs | null; lastCheckDurationMs: number | null; checks: number; healing: HealingMode };
 };
 
 /** Syncs are checked a page at a time, and the event loop runs in between. */
 const PAGE = 50;
-/** So many periods without a tick, and it was the daemon that was away. */
-const PERIODS_AWAY = 2.5;
 
 /** The monitor: finds every stall, explains it, remedies it, and verifies the remedy at a later check. */
 export function createMonitor(context: SyncContext, processor: Processor, health: HealthRules): Monitor {
   const { db, clock, tracer, log } = context;
-  let lastTickAtMs = clock.nowMs();
-  let ageProvesNothingUntilMs = plusMs(clock.nowMs(), Math.min(health.periodMs, MINUTE_MS));
+  const absence = createAbsence(clock, log, health.periodMs);
   let lastCheckAtMs: EpochMs | null = null;
   let lastCheckDurationMs: number | null = null;
   let checks = 0;
@@ -73,22 +71,9 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       isClaiming: processor.view().isClaiming,
       isFull: processor.view().running >= context.rules.concurrency,
       lastClaimAtMs: processor.view().lastClaimAtMs,
-      ageProvesNothingUntilMs,
+      ageProvesNothingUntilMs: absence.ageProvesNothingUntilMs,
       healing: health.healing,
     };
-  }
-
-  /** After a stop, a suspended machine or a clock that jumped, age proves nothing for one period. */
-  function noticeAbsence(): void {
-    const nowMs = clock.nowMs();
-    const sinceMs = nowMs - lastTickAtMs;
-    lastTickAtMs = nowMs;
-    if (sinceMs >= 0 && sinceMs <= PERIODS_AWAY * health.periodMs) return;
-    ageProvesNothingUntilMs = plusMs(nowMs, health.periodMs);
-    log.warn(
-      "monitor.was_away",
-      `The last health check was ${Math.round(sinceMs / 1000)} s ago: verdicts on age wait one period.`,
-    );
   }
 
   async function check(dryRun: boolean): Promise<CheckReport> {
@@ -96,19 +81,27 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     const span = tracer.startSpan("health.check", { attributes: { "broomwagon.health.dry_run": dryRun } });
     const findings: CheckedFinding[] = [];
     let checked = 0;
+    const breather = createBreather(clock);
+    const note = async (found: CheckedFinding | undefined) => {
+      if (found !== undefined) findings.push(found);
+      await breather.breathe();
+    };
     try {
       if (!dryRun && health.healing === "automatic") mendStates(context);
-      if (!dryRun) judgeOpenFindings(context, rules);
+      if (!dryRun) await judgeOpenFindings(context, rules, breather);
       for (let afterId = 0; ; ) {
         const page = readSyncsInProgress(db, afterId, PAGE);
-        for (const sync of page) findings.push(...checkSync(sync, dryRun, span));
+        for (const sync of suspectsIn(page)) await note(checkSync(sync, dryRun, span));
         checked += page.length;
         const last = page.at(-1);
         if (last === undefined || page.length < PAGE) break;
         afterId = last.id;
-        await nextTurn();
+        await breather.turn();
       }
-      for (const finding of findAfterEnd(context)) findings.push(...checkAfterEnd(finding, dryRun, span));
+      for (const { findings: found, isFull } of findAfterEnd(context)) {
+        for (const finding of found) await note(checkAfterEnd(finding, dryRun, span));
+        if (isFull) await breather.turn();
+      }
       span.setAttributes({ "broomwagon.health.checked": checked, "broomwagon.health.findings": findings.length });
       if (!dryRun) noteCheck(startedAtMs);
       return { checked, dryRun, findings };
@@ -120,45 +113,58 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     }
   }
 
-  /** One bad row never hides the rest: a sync that cannot be checked is told of, and the others are checked. */
-  function checkSync(sync: SyncRow, dryRun: boolean, span: Span): readonly CheckedFinding[] {
+  /** The syncs of a page that need a closer look: a few statements for all of them, and mostly there are none. */
+  function suspectsIn(page: readonly SyncRow[]): readonly SyncRow[] {
     try {
-      const first = diagnose(readSnapshot(db, sync), rules(sync.class))[0];
-      if (first === undefined) return [];
-      if (dryRun) return [{ id: null, finding: first, outcome: health.healing === "suggest" ? "proposed" : "pending" }];
-      const healed = healSync(context, processor, {
-        syncId: sync.id,
-        rules: rules(sync.class),
-        maxRemedies: health.maxRemedies,
-        span,
+      const vitals = inReadTransaction(db, () => readVitals(db, page));
+      const rulesOf = memoize(rules);
+      return page.filter((sync) => {
+        const seen = vitals.get(sync.id);
+        return seen === undefined || diagnose(seen, rulesOf(sync.class)).length > 0;
       });
-      return healed === undefined ? [] : [healed];
+    } catch {
+      // One of them has a row that cannot be read: each is looked at alone, and only that one is told of.
+      return page;
+    }
+  }
+
+  /** One bad row never hides the rest: a sync that cannot be checked is told of, and the others are checked. */
+  function checkSync(sync: SyncRow, dryRun: boolean, span: Span): CheckedFinding | undefined {
+    try {
+      if (dryRun) {
+        const first = inReadTransaction(db, () => diagnose(readSnapshot(db, sync), rules(sync.class)))[0];
+        return first === undefined ? undefined : proposal(first);
+      }
+      const patient = { syncId: sync.id, rules: rules(sync.class), maxRemedies: health.maxRemedies, span };
+      return healSync(context, processor, patient);
     } catch (error) {
       log.error(
         "monitor.sync_not_checked",
         `Sync ${sync.id} could not be checked: ${error instanceof Error ? error.message : String(error)}`,
-        {
-          sync_id: sync.id,
-        },
+        { sync_id: sync.id },
       );
-      return [];
+      return undefined;
     }
   }
 
-  function checkAfterEnd(finding: Finding, dryRun: boolean, span: Span): readonly CheckedFinding[] {
-    if (dryRun) return [{ id: null, finding, outcome: health.healing === "suggest" ? "proposed" : "pending" }];
+  function checkAfterEnd(finding: Finding, dryRun: boolean, span: Span): CheckedFinding | undefined {
+    if (dryRun) return proposal(finding);
     const patient = { syncId: finding.syncId, rules: rules("schedule"), maxRemedies: health.maxRemedies, span };
-    const healed = healAfterEnd(context, processor, patient, finding);
-    return healed === undefined ? [] : [healed];
+    return healAfterEnd(context, processor, patient, finding);
   }
+
+  /** What a check would do. */
+  const proposal = (finding: Finding): CheckedFinding => ({
+    id: null,
+    finding,
+    outcome: health.healing === "suggest" ? "proposed" : "pending",
+  });
 
   function noteCheck(startedAtMs: EpochMs): void {
     lastCheckAtMs = clock.nowMs();
     lastCheckDurationMs = lastCheckAtMs - startedAtMs;
     checks++;
   }
-
-  const nextTurn = (): Promise<void> => new Promise((resolve) => clock.after(0, resolve));
 
   /** Two checks side by side would judge each other's half-done work. */
   async function checkAlone(dryRun: boolean): Promise<CheckReport> {
@@ -172,7 +178,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
   return {
     check: ({ dryRun }) => checkAlone(dryRun),
     tick() {
-      noticeAbsence();
+      absence.notice();
       return checkAlone(false);
     },
     rules,
@@ -186,26 +192,12 @@ export function createMonitor(context: SyncContext, processor: Processor, health
   };
 }
 
-function applyProposed(
-  context: SyncContext,
-  processor: Processor,
-  id: FindingId,
-  rules: Monitor["rules"],
-): "applied" | "stale" | "not_proposed" | "unknown" {
-  const { db, clock } = context;
-  const finding = readFinding(db, id);
-  if (finding === undefined) return "unknown";
-  if (finding.outcome !== "proposed") return "not_proposed";
-  const sync = finding.syncId === null ? undefined : readSync(db, finding.syncId);
-  // What was true when it was proposed may not be now: a worker may have renewed its lease since.
-  const current =
-    sync?.status === "in_progress" ? diagnose(readSnapshot(db, sync), rules(sync.class)) : findAfterEnd(context);
-  const again = current.find((found) => isSameTrouble(found, finding));
-  if (again === undefined || !applyRemedy(context, processor, again.syncId, again.remedy)) {
-    settle(context, finding, "superseded");
-    return "stale";
-  }
-  noteRemedyApplied(db, id, clock.nowMs(), sync?.batchesCompleted ?? 0);
-  addToCounter(db, "remedies_applied", 1, clock.nowMs());
-  return "applied";
+/** Asks once for each argument. */
+function memoize<Key, Value>(ask: (key: Key) => Value): (key: Key) => Value {
+  const known = new Map<Key, Value>();
+  return (key) => {
+    const value = known.get(key) ?? ask(key);
+    known.set(key, value);
+    return value;
+  };
 }

@@ -1,5 +1,5 @@
 import type { SyncId } from "../core/units.ts";
-import { readLiveBatches } from "../db/batches.ts";
+import { readLiveBatchesOf } from "../db/snapshot-pages.ts";
 import type { SyncContext } from "./context.ts";
 import type { Processor } from "./processor.ts";
 
@@ -15,7 +15,7 @@ export function abortRunsAfterCommit(
   processor: Pick<Processor, "abortRun">,
   syncId: SyncId,
 ): void {
-  for (const batch of readLiveBatches(context.db, syncId, RUNS_LOOKED_FOR)) {
+  for (const batch of readLiveBatchesOf(context.db, [syncId], RUNS_LOOKED_FOR)) {
     const { id, status, leaseToken } = batch;
     if (status === "processing" && leaseToken !== null) {
       context.commits.afterCommit(() => void processor.abortRun(id, leaseToken));

@@ -8,28 +8,12 @@ import type { Db } from "../../src/db/open.ts";
 import { type RaceFilter, readRaces } from "../../src/db/race-queries.ts";
 import { countEndedSince, readSyncs } from "../../src/db/syncs.ts";
 import { emptyDb } from "../support/database.ts";
+import { planOf } from "../support/plans.ts";
 
 /** How SQLite would run the statements of `work`, a line a step. */
-function planOf(work: (db: Db) => unknown): string {
+function plansOf(work: (db: Db) => unknown): string {
   const db = emptyDb();
-  const { $client: client } = db;
-  const seen: string[] = [];
-  const [query, prepare] = [client.query.bind(client), client.prepare.bind(client)];
-  Object.assign(client, {
-    query: (sql: string) => {
-      seen.push(sql);
-      return query(sql);
-    },
-    prepare: (sql: string) => {
-      seen.push(sql);
-      return prepare(sql);
-    },
-  });
-  work(db);
-  return seen
-    .flatMap((sql) => query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`).all())
-    .map((step) => step.detail)
-    .join("\n");
+  return planOf(db, () => work(db));
 }
 
 const SYNC = 1 as SyncId;
@@ -56,17 +40,17 @@ const LISTS: readonly [string, string, (db: Db) => unknown][] = [
 
 for (const [what, index, read] of LISTS) {
   test(`a page of ${what} is found by ${index}, and nothing is sorted`, () => {
-    const plan = planOf(read);
+    const plan = plansOf(read);
     expect(plan).toContain(index);
     expect(plan).not.toContain("TEMP B-TREE");
   });
 }
 
 test("syncs that ended lately are counted by the index of that span, not by reading all", () => {
-  const plan = planOf((db) => countEndedSince(db, epochMs(5)));
-  expect(plan).toContain("syncs_ended (completed_at_ms>?)");
+  const plan = plansOf((db) => countEndedSince(db, epochMs(5)));
+  expect(plan).toContain("syncs_ended (completed_at_ms>? AND completed_at_ms<?)");
 });
 
 test("open findings are counted by the index that holds only those", () => {
-  expect(planOf(countOpenFindings)).toContain("findings_open");
+  expect(plansOf(countOpenFindings)).toContain("findings_open");
 });

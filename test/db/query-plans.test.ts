@@ -17,6 +17,7 @@ import { readSyncNeeds } from "../../src/db/sync-needs.ts";
 import * as syncStatements from "../../src/db/syncs.ts";
 import { activity, anEvent, insertAthlete, insertBatch, insertRace, insertSync, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
+import { planOf } from "../support/plans.ts";
 
 type Scene = { db: Db; athleteId: ReturnType<typeof insertAthlete>; syncId: SyncId; batchId: BatchId };
 
@@ -30,28 +31,10 @@ function scene(): Scene {
   return { db, athleteId, syncId, batchId };
 }
 
-/** How SQLite would run each statement that `work` runs, a line a step. */
+/** How SQLite would run each statement that `act` runs, a line a step. */
 function plansOf(act: (scene: Scene) => unknown): string {
   const s = scene();
-  const { $client: client } = s.db;
-  const seen = new Set<string>();
-  const [query, prepare] = [client.query.bind(client), client.prepare.bind(client)];
-  Object.assign(client, {
-    query: (sql: string) => {
-      seen.add(sql);
-      return query(sql);
-    },
-    prepare: (sql: string) => {
-      seen.add(sql);
-      return prepare(sql);
-    },
-  });
-  act(s);
-  expect(seen.size).toBeGreaterThan(0);
-  return [...seen]
-    .flatMap((sql) => query(`EXPLAIN QUERY PLAN ${sql}`).all())
-    .map((row) => (typeof row === "object" && row !== null && "detail" in row ? String(row.detail) : ""))
-    .join("\n");
+  return planOf(s.db, () => act(s));
 }
 
 const PROBE = { leaseToken: leaseToken("x"), leaseExpiresAtMs: NOW, owner: "o", nowMs: NOW, traceId: "t", spanId: "s" };
@@ -171,8 +154,6 @@ const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
   ["countUnserved", "races_pending", (s) => raceStatements.countUnserved(s.db, s.athleteId, s.syncId)],
   ["readRacesOfBatch", "races_of_batch", ({ db, batchId }) => raceStatements.readRacesOfBatch(db, batchId)],
   ["tallyOfSync", "races_of_athlete", (s) => raceStatements.tallyOfSync(s.db, s.syncId, s.athleteId)],
-  ["countBatches", "batches_number", ({ db, syncId }) => batchStatements.countBatches(db, syncId, "enrichment")],
-  ["readLiveBatches", "batches_", ({ db, syncId }) => batchStatements.readLiveBatches(db, syncId, 10)],
   ["readOpenFindings", "findings_open", ({ db }) => findingStatements.readOpenFindings(db, 0, 10)],
   ["readUnsettledTroubles", "alert_troubles_unsettled", ({ db }) => troubleStatements.readUnsettledTroubles(db, 0, 10)],
   ["isTroubleOpen", "alert_troubles_unsettled (rule=? AND", ({ db }) => troubleStatements.isTroubleOpen(db, TROUBLE)],
