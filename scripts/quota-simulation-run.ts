@@ -79,14 +79,14 @@ function startFirst(engine: TestEngine, n: number): SyncId {
 }
 
 /** The jobs of the daemon, by their default patterns. */
-function startSchedules({ context, processor, monitor, events, clock }: TestEngine): void {
+function startSchedules({ context, processor, monitor, events, alerts, clock }: TestEngine): void {
   const loaded = loadConfig({ env: {}, flags: {}, isTerminal: false, readFile: () => undefined });
   if (!loaded.ok) throw new Error("The default configuration is refused");
   const seal = createSeal({ key: new Uint8Array(32), randomBytes: (count) => new Uint8Array(count) });
   createScheduler({
     clock,
     timezone: "UTC",
-    jobs: createJobs({ config: loaded.config, context, processor, monitor, seal, events }),
+    jobs: createJobs({ config: loaded.config, context, processor, monitor, seal, events, alerts }),
     recorder: { ran: () => {}, skipped: () => {} },
   }).start();
 }

@@ -1,3 +1,4 @@
+import type { Alerter } from "./alerts/alerter.ts";
 import type { Config } from "./config.ts";
 import { isCompleteListDue } from "./core/freshness.ts";
 import type { SyncMode } from "./core/sync.ts";
@@ -28,6 +29,8 @@ export const SUBSCRIPTION_JOB = "webhook-subscription";
 const SUBSCRIPTION_PATTERN = "23 * * * *";
 /** Every minute: whatever of Strava's events was left due is found. */
 const EVENTS_PATTERN = "* * * * *";
+/** Every minute, beside the monitor and not within it: a silent monitor is told of as well. */
+const ALERTS_PATTERN = "* * * * *";
 /** How long a scheduled start waits for a foreign writer: its next turn may be a week away. */
 const LOCK_LIMIT_MS = 10 * MINUTE_MS;
 /** Each hour: what must be gone after two days, or thirty, is gone an hour before. */
@@ -43,8 +46,9 @@ export function createJobs(parts: {
   monitor: Monitor;
   seal: Seal;
   events: StravaEvents;
+  alerts: Alerter;
 }): readonly Job[] {
-  const { config, context, processor, monitor, seal, events } = parts;
+  const { config, context, processor, monitor, seal, events, alerts } = parts;
   const job = (name: string, pattern: string | undefined, catchUp: Job["catchUp"], run: Job["run"]): Job => ({
     job: name,
     pattern: pattern ?? "",
@@ -82,6 +86,7 @@ export function createJobs(parts: {
       events.inbox.wake();
       await pruneCrowdedEvents(context);
     }),
+    job("alerts", ALERTS_PATTERN, "skip", () => alerts.tick()),
     job(SUBSCRIPTION_JOB, SUBSCRIPTION_PATTERN, "skip", () => events.subscription.keep()),
     job("prune-history", PRUNE_PATTERN, "once", async () => {
       await pruneHistory(context, config.retentionMs);

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { type Alerter, createAlerter } from "./alerts/alerter.ts";
+import { systemReach } from "./alerts/system-reach.ts";
 import { createApi } from "./api/api.ts";
 import { createAuth, hashToken, makeToken } from "./api/auth.ts";
 import { type Listener, listen } from "./api/listen.ts";
@@ -58,6 +60,8 @@ export type Daemon = {
 
 /** The time that running batches get to finish; with the rest of the stop it stays within ten seconds. */
 const STOP_BATCHES_MS = 6 * SECOND_MS;
+/** A message that is called off is sent again at the next start. */
+const STOP_ALERTS_MS = 3 * SECOND_MS;
 const STOP_ANSWERS_MS = SECOND_MS;
 const FLUSH_TRACES_MS = SECOND_MS;
 const LAST_COMMITS_MS = SECOND_MS / 2;
@@ -122,6 +126,7 @@ type Running = {
   events: StravaEvents;
   monitor: Monitor;
   thresholds: ThresholdKeeper;
+  alerts: Alerter;
   scheduler: Scheduler;
 };
 
@@ -200,10 +205,16 @@ function assemble(
   const thresholds = keepThresholds(context, config);
   const periodMs = periodOf(config.healthCron, config.timezone, clock.nowMs());
   const monitor = createMonitor(context, processor, thresholds.rules({ healing: config.healing, periodMs }));
+  const alerts = createAlerter(context, {
+    seal,
+    reach: systemReach,
+    watched: { monitor, healthPeriodMs: () => periodOf(config.healthCron, config.timezone, clock.nowMs()) },
+    traceUrl: traceUrlOf(config),
+  });
   const scheduler = createScheduler({
     clock,
     timezone: config.timezone,
-    jobs: createJobs({ config, context, processor, monitor, seal, events }),
+    jobs: createJobs({ config, context, processor, monitor, seal, events, alerts }),
     recorder: {
       ran: (run) => {
         if (run.error !== null)
@@ -213,8 +224,10 @@ function assemble(
       skipped: (job, what, count) => record(context, () => noteJobSkipped(parts.db, job, what, count)),
     },
   });
-  return { context, processor, events, monitor, thresholds, scheduler };
+  return { context, processor, events, monitor, thresholds, alerts, scheduler };
 }
+
+const traceUrlOf = (config: Config) => (traceId: string) => config.traceUrl?.replaceAll("{traceId}", traceId) ?? null;
 
 const quotaRulesOf = (config: Config): QuotaRules => ({ headroom: config.quotaHeadroom, reserve: config.quotaReserve });
 
@@ -231,11 +244,10 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
   const configured = config.adminToken === undefined ? [] : [{ token: config.adminToken, actor: "admin" as const }];
   const auth = createAuth({ context, fixedTokens: [...configured, { token: runtimeToken, actor: "runtime" }] });
   const quotaRules = quotaRulesOf(config);
-  const traceUrl = (traceId: string) => config.traceUrl?.replaceAll("{traceId}", traceId) ?? null;
   const api = createApi({
     ...running,
     auth,
-    traceUrl,
+    traceUrl: traceUrlOf(config),
     version,
     randomBytes,
     healthJob: HEALTH_JOB,
@@ -264,7 +276,7 @@ function patiently<T>(clock: Clock, work: () => T extends PromiseLike<unknown> ?
 }
 
 function begin(running: Running, log: Log, { url, recovered }: { url: string; recovered: number }): void {
-  const { context, processor, events, scheduler } = running;
+  const { context, processor, events, alerts, scheduler } = running;
   if (recovered > 0) log.warn("daemon.recovered", `${recovered} batches of the former process are due again.`);
   if (context.strava === undefined) {
     log.warn(
@@ -275,6 +287,7 @@ function begin(running: Running, log: Log, { url, recovered }: { url: string; re
   scheduler.start();
   processor.wake();
   events.inbox.wake();
+  alerts.wake();
   // Only now that it listens: Strava calls back before it answers.
   void scheduler.runNow(SUBSCRIPTION_JOB);
   // The first check does not wait for its minute: whatever happened while the daemon was down is found now.
@@ -290,7 +303,11 @@ async function stop(
   log.info("daemon.stopping", "Stopping: nothing new is claimed.");
   running.scheduler.stop();
   const drained = listener.drain();
-  await Promise.all([running.processor.stop(STOP_BATCHES_MS), running.events.inbox.stop(STOP_BATCHES_MS)]);
+  await Promise.all([
+    running.processor.stop(STOP_BATCHES_MS),
+    running.events.inbox.stop(STOP_BATCHES_MS),
+    running.alerts.stop(STOP_ALERTS_MS),
+  ]);
   await within(clock, STOP_ANSWERS_MS, drained);
   await listener.stopNow();
   await tracer.shutdown(FLUSH_TRACES_MS);

@@ -11,6 +11,8 @@ export type OpenTrouble = TroubleKey & {
   readonly message: string;
   readonly nowMs: EpochMs;
   readonly traceId?: string | null | undefined;
+  /** Since when it has been there; now, unless given. */
+  readonly sinceMs?: EpochMs | undefined;
 };
 
 const UNSETTLED = sql`settled_at_ms IS NULL`;
@@ -23,9 +25,9 @@ const UNSETTLED_IDS = sql`${alertTroubles.id} IN (
  * was over and is not settled is open again. Inside the transaction that makes the trouble.
  */
 export function openTrouble(db: Db, trouble: OpenTrouble): void {
-  const { rule, subject, message, nowMs, traceId = null } = trouble;
+  const { rule, subject, message, nowMs, traceId = null, sinceMs = nowMs } = trouble;
   db.insert(alertTroubles)
-    .values({ rule, subject, message, openedAtMs: nowMs, lastSeenAtMs: nowMs, traceId })
+    .values({ rule, subject, message, openedAtMs: sinceMs, lastSeenAtMs: nowMs, traceId })
     .onConflictDoUpdate({
       target: [alertTroubles.rule, alertTroubles.subject],
       targetWhere: UNSETTLED,

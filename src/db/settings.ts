@@ -11,6 +11,8 @@ export type SettingName =
   | "probed_at_ms"
   // Whether a person holds the whole daemon: "yes" or "no".
   | "paused"
+  // What somebody changed of the rules for alerts, as JSON.
+  | "alert_rules"
   // What the governor knows beside the quota's windows.
   | "governor"
   // Strava's events: the unguessable part of the path and the token of the handshake, both sealed.

@@ -10,6 +10,8 @@ export type Links = {
   reconnect(): string;
   /** Where Strava sends a browser back to, after its owner has agreed or refused. */
   callback(): string;
+  /** A path of the API, for whoever has a token. */
+  api(path: string): string;
 };
 
 /** @param ownAddress where the daemon listens; asked only where no public address is configured. */
@@ -21,5 +23,6 @@ export function createLinks(publicUrl: string | undefined, ownAddress: () => str
     invitation: (token) => `${base()}/auth/strava?invite=${token}`,
     reconnect: () => `${base()}/auth/strava?again`,
     callback: () => `${base()}/auth/strava/callback`,
+    api: (path) => `${base()}${path}`,
   };
 }

@@ -1,4 +1,5 @@
 import type { AlertRuleName, TroubleSubject } from "../core/alert-rules.ts";
+import type { EpochMs } from "../core/units.ts";
 import { closeTrouble, holdTroubleOpen, openTrouble, type TroubleKey } from "../db/alert-troubles.ts";
 import type { SyncContext } from "./context.ts";
 
@@ -9,6 +10,8 @@ export type Trouble = {
   /** A sentence: what is wrong and what to do. No names, no secrets. */
   readonly message: string;
   readonly traceId?: string | null | undefined;
+  /** Since when it has been there, where that is not just now. */
+  readonly sinceMs?: EpochMs;
 };
 
 /** Something has gone wrong, once more perhaps. Inside the transaction that makes it so. */

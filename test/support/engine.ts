@@ -1,3 +1,5 @@
+import { type Alerter, createAlerter } from "../../src/alerts/alerter.ts";
+import type { Reach } from "../../src/alerts/post.ts";
 import { seededDice } from "../../src/core/dice.ts";
 import {
   type AthleteId,
@@ -43,6 +45,7 @@ export type TestEngine = {
   readonly events: StravaEvents;
   readonly monitor: Monitor;
   readonly thresholds: ThresholdKeeper;
+  readonly alerts: Alerter;
   readonly lines: string[];
   /** Starts a sync of the sandbox's n-th athlete (0 first). */
   start(n?: number, options?: { mode?: "full" | "incremental"; restart?: boolean }): SyncId;
@@ -67,6 +70,8 @@ export type TestEngineOptions = {
   readonly fetch?: (sandbox: Sandbox) => Fetch;
   readonly db?: Db;
   readonly publicUrl?: string;
+  /** How alerts leave; they reach nobody unless given. */
+  readonly reach?: Partial<Reach>;
   /** When the clock starts; `START_MS` unless given. */
   readonly startMs?: number;
 };
@@ -165,6 +170,15 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
   };
   const thresholds = keepThresholds(context, health);
   const monitor = createMonitor(context, processor, thresholds.rules(health));
+  const alerts = createAlerter(context, {
+    seal,
+    reach: {
+      fetch: options.reach?.fetch ?? (() => Promise.reject(new Error("unreachable"))),
+      resolve: options.reach?.resolve ?? (() => Promise.reject(new Error("unknown host"))),
+    },
+    watched: { monitor, healthPeriodMs: () => options.health?.periodMs ?? MINUTE_MS },
+    traceUrl: (traceId) => `https://traces.test/${traceId}`,
+  });
   const athlete = (n = 0) => athleteId(n + 1);
   return {
     clock,
@@ -177,6 +191,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     events,
     monitor,
     thresholds,
+    alerts,
     lines,
     athlete,
     start(n = 0, start = {}) {

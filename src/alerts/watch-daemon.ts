@@ -1,0 +1,132 @@
+import type { DiagnosisRules } from "../core/diagnose.ts";
+import type { HealingMode } from "../core/status.ts";
+import { describeState } from "../core/status.ts";
+import type { SyncClass } from "../core/sync.ts";
+import { type EpochMs, MINUTE_MS, plusMs, syncId } from "../core/units.ts";
+import { isTroubleOpen, readOpenTroublesOfRule, type TroubleKey } from "../db/alert-troubles.ts";
+import { readOpenFindings } from "../db/findings.ts";
+import { readSync, readSyncsInProgress } from "../db/syncs.ts";
+import type { SyncContext } from "../sync/context.ts";
+import { readSnapshot } from "../sync/snapshot.ts";
+import { type Trouble, tellStandingTrouble, tellTroubleOver } from "../sync/trouble.ts";
+
+/** What is watched of the monitor. */
+export type Watched = {
+  readonly monitor: {
+    view(): { readonly lastCheckAtMs: EpochMs | null };
+    rules(syncClass: SyncClass): DiagnosisRules & { readonly healing: HealingMode };
+  };
+  /** From one health check to the next; Infinity where none comes by itself. */
+  readonly healthPeriodMs: () => number;
+};
+
+/** So many periods without a check, and it is not late but silent. */
+const PERIODS_TILL_SILENT = 3;
+/** A finding that is open for so long, while its sync stands still, has not been repaired. */
+const REPAIR_LIMIT_MS = 10 * MINUTE_MS;
+const FINDINGS_LOOKED_AT = 200;
+
+/** What is seen of a lasting state: it is there, it is not, or nobody can tell just now. */
+type Sight = { readonly is: "there"; readonly trouble: Trouble } | { readonly is: "gone"; readonly key: TroubleKey };
+
+/**
+ * Looks at what nobody reports by itself: whether Strava takes the application, whether the day's quota is used up,
+ * whether stalls are left unrepaired, and whether the monitor still checks.
+ */
+export async function watchDaemon(context: SyncContext, watched: Watched, awakeSinceMs: EpochMs): Promise<void> {
+  const sights = [
+    ...seeApplication(context),
+    ...seeQuota(context),
+    ...seeMonitor(context, watched, awakeSinceMs),
+    ...seeStalls(context, watched),
+  ].filter((sight) => isNews(context, sight));
+  if (sights.length === 0) return;
+  await context.commits.soon(() => {
+    for (const sight of sights) {
+      if (sight.is === "there") tellStandingTrouble(context, sight.trouble);
+      else tellTroubleOver(context, sight.key);
+    }
+  });
+}
+
+/** So that a look at what has not changed writes nothing. */
+const isNews = ({ db }: SyncContext, sight: Sight): boolean =>
+  sight.is === "there" ? !isTroubleOpen(db, sight.trouble) : isTroubleOpen(db, sight.key);
+
+function seeApplication({ governor }: SyncContext): Sight[] {
+  const key = { rule: "app_inactive", subject: "application" } as const;
+  const { appHold, breaker } = governor.view();
+  if (appHold?.reason === "app_inactive") {
+    const message =
+      "Strava refuses the application: it is inactive, or the client id or secret is wrong. No sync goes on.";
+    return [{ is: "there", trouble: { ...key, message } }];
+  }
+  // Half open, the next request tells.
+  return breaker === "closed" ? [{ is: "gone", key }] : [];
+}
+
+function seeQuota({ db, governor }: SyncContext): Sight[] {
+  const key = { rule: "quota_exhausted", subject: "application" } as const;
+  const hold = governor.hold("manual");
+  const hasWork = readSyncsInProgress(db, 0, 1).length > 0;
+  if (hold?.reason === "quota_daily" && hasWork) {
+    const until = new Date(hold.untilMs).toISOString().slice(0, 16).replace("T", " ");
+    const message = `Strava's quota of the day is used up while syncs are in progress. They go on at ${until} UTC.`;
+    return [{ is: "there", trouble: { ...key, message } }];
+  }
+  const isMasked = hold?.reason === "strava_unavailable" || hold?.reason === "app_inactive";
+  return isMasked ? [] : [{ is: "gone", key }];
+}
+
+function seeMonitor({ clock }: SyncContext, { monitor, healthPeriodMs }: Watched, awakeSinceMs: EpochMs): Sight[] {
+  const key = { rule: "monitor_silent", subject: "daemon" } as const;
+  const nowMs = clock.nowMs();
+  const { lastCheckAtMs } = monitor.view();
+  // A check in the future was made before the clock was set back.
+  const sinceMs = Math.max(lastCheckAtMs !== null && lastCheckAtMs <= nowMs ? lastCheckAtMs : 0, awakeSinceMs);
+  const limitMs = PERIODS_TILL_SILENT * healthPeriodMs();
+  if (nowMs - sinceMs <= limitMs) {
+    return lastCheckAtMs !== null && lastCheckAtMs >= awakeSinceMs ? [{ is: "gone", key }] : [];
+  }
+  const last = lastCheckAtMs === null ? "since the start" : `since ${new Date(lastCheckAtMs).toISOString()}`;
+  const message = `No health check has ended ${last}, for more than ${PERIODS_TILL_SILENT} of its periods (${Math.round(limitMs / MINUTE_MS)} min).`;
+  return [{ is: "there", trouble: { ...key, message } }];
+}
+
+/** Findings that have been open for long while their sync is stalled still; and troubles whose sync has gone on. */
+function seeStalls(context: SyncContext, { monitor }: Watched): Sight[] {
+  const { db, clock } = context;
+  const longAgoMs = plusMs(clock.nowMs(), -REPAIR_LIMIT_MS);
+  const states = new Map<number, ReturnType<typeof stateOf>>();
+  const state = (id: number) => {
+    const known = states.get(id) ?? stateOf(context, monitor, id);
+    states.set(id, known);
+    return known;
+  };
+  const unrepaired = readOpenFindings(db, 0, FINDINGS_LOOKED_AT).flatMap((finding): Sight[] => {
+    const { syncId: id, kind, outcome, detectedAtMs, ownRestart, traceId } = finding;
+    if (id === null || detectedAtMs > longAgoMs || ownRestart !== 0 || state(id) !== "stalled") return [];
+    const what =
+      outcome === "proposed" ? "its remedy is proposed, and nobody has applied it" : "its remedy has not helped";
+    const message = `Sync ${id} stalls, and ${what} (finding ${finding.id}, ${kind}): ${finding.message}`;
+    const subject = `sync:${id}` as const;
+    return [{ is: "there", trouble: { rule: "stall_not_repaired", subject, message, traceId, sinceMs: detectedAtMs } }];
+  });
+  const over = readOpenTroublesOfRule(db, "stall_not_repaired", FINDINGS_LOOKED_AT).flatMap((trouble): Sight[] => {
+    const id = Number(trouble.subject.replace("sync:", ""));
+    const isLeft = trouble.lastSeenAtMs <= longAgoMs && state(id) === "processing";
+    const isGone = state(id) === "ended";
+    return isLeft || isGone ? [{ is: "gone", key: { rule: "stall_not_repaired", subject: `sync:${id}` } }] : [];
+  });
+  return [...unrepaired, ...over];
+}
+
+function stateOf(
+  context: SyncContext,
+  monitor: Watched["monitor"],
+  id: number,
+): "stalled" | "waiting" | "processing" | "ended" {
+  const sync = readSync(context.db, syncId(id));
+  if (sync === undefined || sync.status !== "in_progress") return "ended";
+  return describeState(readSnapshot(context.db, sync), monitor.rules(sync.class)).state;
+}

@@ -1,0 +1,107 @@
+import { and, asc, desc, eq, gt, isNotNull, isNull, lt, lte, min, type SQL, sql } from "drizzle-orm";
+import type { EpochMs } from "../core/units.ts";
+import type { Db } from "./open.ts";
+import { type AlertMessageKind, type AlertMessageRow, alertMessages } from "./schema-alerts.ts";
+
+export type MessageOutcome = "delivered" | "given_up";
+
+const OPEN = sql`settled_at_ms IS NULL`;
+
+/** Puts a message into the outbox, due now. Inside the transaction that decides on it. */
+export function insertMessage(
+  db: Db,
+  message: {
+    troubleId: number | null;
+    channelId: number;
+    kind: AlertMessageKind;
+    content: string;
+    nowMs: EpochMs;
+  },
+): AlertMessageRow {
+  const { nowMs, ...fields } = message;
+  return db
+    .insert(alertMessages)
+    .values({ ...fields, createdAtMs: nowMs, runAfterMs: nowMs })
+    .returning()
+    .get();
+}
+
+/** Messages to be delivered now, the longest due first; at most `limit`. */
+export function readDueMessages(db: Db, nowMs: EpochMs, limit: number): readonly AlertMessageRow[] {
+  return db
+    .select()
+    .from(alertMessages)
+    .where(and(OPEN, lte(alertMessages.runAfterMs, nowMs)))
+    .orderBy(asc(alertMessages.runAfterMs), asc(alertMessages.id))
+    .limit(limit)
+    .all();
+}
+
+/** When the next message will be due, of those that are not yet. */
+export function nextMessageDueAtMs(db: Db, nowMs: EpochMs): EpochMs | undefined {
+  const next = db
+    .select({ atMs: min(alertMessages.runAfterMs) })
+    .from(alertMessages)
+    .where(and(OPEN, gt(alertMessages.runAfterMs, nowMs)))
+    .get();
+  return next?.atMs ?? undefined;
+}
+
+/** A try failed: the message is due again at `runAfterMs`. */
+export function postponeMessage(
+  db: Db,
+  id: number,
+  next: { attempts: number; runAfterMs: EpochMs; error: string },
+): void {
+  db.update(alertMessages)
+    .set(next)
+    .where(and(eq(alertMessages.id, id), OPEN))
+    .run();
+}
+
+/** It is delivered, or never will be. `error`: why the last try failed. */
+export function settleMessage(
+  db: Db,
+  id: number,
+  end: { outcome: MessageOutcome; attempts: number; error: string | null; nowMs: EpochMs },
+): void {
+  const { outcome, attempts, error, nowMs } = end;
+  db.update(alertMessages)
+    .set({ outcome, attempts, error, settledAtMs: nowMs })
+    .where(and(eq(alertMessages.id, id), OPEN))
+    .run();
+}
+
+/** A channel has gone: what was still to go there never will. Inside the transaction that removes it. */
+export function giveUpMessagesOf(db: Db, channelId: number, error: string, nowMs: EpochMs): void {
+  db.update(alertMessages)
+    .set({ outcome: "given_up", error, settledAtMs: nowMs })
+    .where(and(eq(alertMessages.channelId, channelId), OPEN))
+    .run();
+}
+
+export type MessageFilter = {
+  readonly channelId?: number | undefined;
+  readonly outcome?: MessageOutcome | "pending" | undefined;
+};
+
+/** A page of messages, the newest first, before id `beforeId`. */
+export function readMessages(
+  db: Db,
+  { channelId, outcome }: MessageFilter,
+  beforeId: number,
+  limit: number,
+): readonly AlertMessageRow[] {
+  const conditions: SQL[] = [lt(alertMessages.id, beforeId)];
+  if (channelId !== undefined) conditions.push(eq(alertMessages.channelId, channelId));
+  if (outcome === "pending") conditions.push(isNull(alertMessages.settledAtMs));
+  else if (outcome !== undefined)
+    conditions.push(eq(alertMessages.outcome, outcome), isNotNull(alertMessages.settledAtMs));
+  return db
+    .select()
+    .from(alertMessages)
+    .where(and(...conditions))
+    .orderBy(desc(alertMessages.id))
+    .limit(limit)
+    .all();
+}
