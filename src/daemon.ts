@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Alerter, createAlerter } from "./alerts/alerter.ts";
+import { type ChannelKeeper, keepChannels } from "./alerts/keep-channels.ts";
 import { systemReach } from "./alerts/system-reach.ts";
 import { createApi } from "./api/api.ts";
 import { createAuth, hashToken, makeToken } from "./api/auth.ts";
@@ -127,6 +128,7 @@ type Running = {
   monitor: Monitor;
   thresholds: ThresholdKeeper;
   alerts: Alerter;
+  channels: ChannelKeeper;
   scheduler: Scheduler;
 };
 
@@ -211,6 +213,7 @@ function assemble(
     watched: { monitor, healthPeriodMs: () => periodOf(config.healthCron, config.timezone, clock.nowMs()) },
     traceUrl: traceUrlOf(config),
   });
+  const channels = keepChannels(context, { seal, randomBytes });
   const scheduler = createScheduler({
     clock,
     timezone: config.timezone,
@@ -224,7 +227,7 @@ function assemble(
       skipped: (job, what, count) => record(context, () => noteJobSkipped(parts.db, job, what, count)),
     },
   });
-  return { context, processor, events, monitor, thresholds, alerts, scheduler };
+  return { context, processor, events, monitor, thresholds, alerts, channels, scheduler };
 }
 
 const traceUrlOf = (config: Config) => (traceId: string) => config.traceUrl?.replaceAll("{traceId}", traceId) ?? null;

@@ -4,6 +4,9 @@
  */
 import { Elysia } from "elysia";
 import type { SyncContext } from "../sync/context.ts";
+import { alertChannelRoutes } from "./alert-channels.ts";
+import { alertRuleRoutes } from "./alert-rules.ts";
+import { alertRoutes } from "./alerts.ts";
 import { athleteRoutes } from "./athletes.ts";
 import { auditRoutes } from "./audit.ts";
 import { connectRoutes } from "./connect/routes.ts";
@@ -111,6 +114,9 @@ function buildApp(deps: RouteDeps) {
     .use(raceRoutes(deps))
     .use(quotaRoutes(deps))
     .use(scheduleRoutes(deps))
+    .use(alertChannelRoutes(deps))
+    .use(alertRuleRoutes(deps))
+    .use(alertRoutes(deps))
     .use(daemonControlRoutes(deps))
     .use(tokenRoutes(deps))
     .use(auditRoutes(deps))

@@ -1,3 +1,5 @@
+import type { Alerter } from "../alerts/alerter.ts";
+import type { ChannelKeeper } from "../alerts/keep-channels.ts";
 import type { ClubForecast } from "../core/forecast.ts";
 import type { QuotaRules } from "../core/quota.ts";
 import type { EpochMs } from "../core/units.ts";
@@ -18,6 +20,8 @@ export type ApiDeps = {
   readonly events: StravaEvents;
   readonly monitor: Monitor;
   readonly thresholds: ThresholdKeeper;
+  readonly alerts: Alerter;
+  readonly channels: ChannelKeeper;
   readonly scheduler: Scheduler;
   /** The scheduler's job that runs the health check: how often the monitor must tick. */
   readonly healthJob: string;

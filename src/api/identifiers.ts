@@ -6,7 +6,7 @@ export function parseId(text: string): number | undefined {
 }
 
 /** 404: there is no such thing, or there is one no more. `code` is `athlete_unknown` and the like. */
-export function unknownThing(what: "athlete" | "sync" | "finding" | "race" | "token" | "invite") {
+export function unknownThing(what: "athlete" | "sync" | "finding" | "race" | "token" | "invite" | "channel") {
   return refuse(404, `${what}_unknown`, `There is no ${what} of that id. ${WHERE_TO_LOOK[what]}`);
 }
 
@@ -17,4 +17,5 @@ const WHERE_TO_LOOK = {
   race: "GET /api/admin/races lists them.",
   token: "GET /api/admin/tokens lists them.",
   invite: "GET /api/admin/invites lists them.",
+  channel: "GET /api/admin/alerts/channels lists them.",
 } as const;

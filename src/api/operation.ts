@@ -16,6 +16,7 @@ export type Operation = {
     | "Webhook"
     | "Tokens"
     | "Audit"
+    | "Alerts"
     | "Probes";
   /** The scope that a caller needs; `public`: none, and no token either. */
   readonly scope: Scope | "public";

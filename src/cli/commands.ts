@@ -1,3 +1,4 @@
+import { alertTest } from "./alert-test.ts";
 import type { Command } from "./command.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   healthCheck,
   healthFindings,
   healthApply,
+  alertTest,
   webhookShow,
   webhookCreate,
   webhookDelete,

@@ -31,6 +31,11 @@ export type AuditAction =
   | "sync.resumed"
   | "sync.failed_races_retried"
   | "finding.applied"
+  | "alert_channel.made"
+  | "alert_channel.changed"
+  | "alert_channel.removed"
+  | "alert_channel.tested"
+  | "alert_rules.changed"
   | "thresholds.changed";
 
 export type AuditEntry = {

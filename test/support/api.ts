@@ -1,3 +1,4 @@
+import { keepChannels } from "../../src/alerts/keep-channels.ts";
 import { type Api, createApi } from "../../src/api/api.ts";
 import { createAuth, hashToken } from "../../src/api/auth.ts";
 import { MINUTE_MS } from "../../src/core/units.ts";
@@ -99,6 +100,11 @@ export function createTestApi(
       : engine.events,
     monitor: engine.monitor,
     thresholds: engine.thresholds,
+    alerts: engine.alerts,
+    channels: keepChannels(context, {
+      seal: engine.seal,
+      randomBytes: (count) => new Uint8Array(count).fill(++made),
+    }),
     scheduler,
     healthJob: "health-check",
     revokeJob: "revoke-grants",
