@@ -79,10 +79,16 @@ export function createApi(deps: ApiDeps): Api {
   return {
     async fetch(request) {
       const response = withSecurityHeaders(await answer(request));
+      // What a GET brings along is not read, and must not keep its connection open.
+      const isBodyLeft = (request.method === "GET" || request.method === "HEAD") && bringsBody(request.headers);
+      if (isBodyLeft) response.headers.set("connection", "close");
       return request.method === "HEAD" ? new Response(null, response) : response;
     },
   };
 }
+
+const bringsBody = (headers: Headers): boolean =>
+  Number(headers.get("content-length") ?? 0) > 0 || headers.has("transfer-encoding");
 
 /** The documentation of every route, as OpenAPI 3.1. Needs no daemon. */
 export function describeApi(version: string): Promise<OpenApiDocument> {

@@ -32,10 +32,10 @@ export type Breaker = {
   /** Times in a row that it opened: each wait is longer. */
   readonly openings: number;
   /**
-   * What opened it last with an answer that seemed to speak for all: when the same thing is answered so again, it speaks for
-   * itself. A single activity may be answered 503 for days.
+   * What opened it with an answer that seemed to speak for all, or failed while it was half open: when the same thing is answered
+   * so again, it speaks for itself. A single activity may be answered 503 for days.
    */
-  readonly suspect: string | undefined;
+  readonly suspects: readonly string[];
   /** undefined: closed. Past `untilMs`: half open. */
   readonly open: { readonly reason: BreakerReason; readonly untilMs: EpochMs } | undefined;
 };
@@ -45,7 +45,7 @@ export const CLOSED: Breaker = {
   failing: [],
   unreached: 0,
   openings: 0,
-  suspect: undefined,
+  suspects: [],
   open: undefined,
 };
 
@@ -64,6 +64,7 @@ const THINGS_TILL_OPEN = 3;
 const UNREACHED_TILL_OPEN = 3;
 /** So many openings are a day: if the neutral question is answered then, it is those things and not Strava. */
 const OPENINGS_TILL_TIRED = 100;
+const SUSPECTS_KEPT = 100;
 const FIRST_WAIT_MS = 30 * SECOND_MS;
 /** An inactive application is mended by a person: looking every quarter of an hour is enough. */
 const INACTIVE_WAIT_MS = 15 * MINUTE_MS;
@@ -120,11 +121,12 @@ export function afterReply(
       return breaker;
     case "alive":
       // An answer to what was sent before it opened says nothing of now.
-      return state === "closed" || reply.isProbe ? { ...CLOSED, suspect: breaker.suspect } : breaker;
+      return state === "closed" || reply.isProbe ? { ...CLOSED, suspects: breaker.suspects } : breaker;
     case "down": {
       const { reason, item } = verdict;
-      if (item !== undefined && item === breaker.suspect) return afterReply(breaker, { says: "failed", item }, reply);
-      return opened({ ...breaker, suspect: state === "open" ? breaker.suspect : item }, reason, reply);
+      const mayBeItsOwn = item !== undefined && (state === "half_open" || breaker.suspects.includes(item));
+      if (mayBeItsOwn) return afterReply(breaker, { says: "failed", item }, reply);
+      return opened(state === "open" ? breaker : suspecting(breaker, item), reason, reply);
     }
     case "silent":
       return opened(breaker, "strava_unavailable", reply);
@@ -137,7 +139,8 @@ export function afterReply(
       if (state === "open") return breaker;
       const isNew = !breaker.failing.includes(verdict.item);
       const failing = isNew ? [...breaker.failing, verdict.item].slice(-THINGS_TILL_OPEN) : breaker.failing;
-      const counted = { ...breaker, failures: breaker.failures + reply.weight, failing };
+      const suspected = state === "half_open" ? suspecting(breaker, verdict.item) : breaker;
+      const counted = { ...suspected, failures: breaker.failures + reply.weight, failing };
       const isMany = failing.length >= THINGS_TILL_OPEN;
       const isStrava =
         state === "closed" ? isMany && counted.failures >= FAILURES_TILL_OPEN : isMany && !isTired(counted);
@@ -148,6 +151,11 @@ export function afterReply(
   }
 }
 
+function suspecting(breaker: Breaker, item: string | undefined): Breaker {
+  if (item === undefined || breaker.suspects.includes(item)) return breaker;
+  return { ...breaker, suspects: [...breaker.suspects, item].slice(-SUSPECTS_KEPT) };
+}
+
 /** Replies of requests that were in flight together speak of one trouble: it opens once, and the first wait stands. */
 function opened(breaker: Breaker, reason: BreakerReason, reply: { nowMs: EpochMs; jitter: number }): Breaker {
   if (stateOf(breaker, reply.nowMs) === "open") return breaker;
@@ -156,7 +164,7 @@ function opened(breaker: Breaker, reason: BreakerReason, reply: { nowMs: EpochMs
       ? INACTIVE_WAIT_MS
       : Math.min(LONGEST_BACKOFF_MS, FIRST_WAIT_MS * 2 ** Math.min(breaker.openings, 10));
   const untilMs = plusMs(reply.nowMs, withJitter(waitMs, reply.jitter));
-  return { ...CLOSED, suspect: breaker.suspect, openings: breaker.openings + 1, open: { reason, untilMs } };
+  return { ...CLOSED, suspects: breaker.suspects, openings: breaker.openings + 1, open: { reason, untilMs } };
 }
 
 export function stateOf(breaker: Breaker, nowMs: EpochMs): "closed" | "open" | "half_open" {
@@ -177,5 +185,8 @@ export const isInDoubt = (breaker: Breaker, weight: number): boolean => breaker.
 export function mayProbe(breaker: Breaker, item: string): boolean {
   return breaker.failing.length < THINGS_TILL_OPEN && !breaker.failing.includes(item);
 }
+
+/** Half open, what is not suspected is asked for first: so a few things that fail for days are never all that is asked. */
+export const isSuspect = (breaker: Breaker, item: string): boolean => breaker.suspects.includes(item);
 
 const isTired = (breaker: Breaker): boolean => breaker.openings >= OPENINGS_TILL_TIRED;

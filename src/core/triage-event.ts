@@ -2,10 +2,13 @@ import { LONGEST_BACKOFF_MS } from "./batch.ts";
 import { LOOK_WITHIN_MS, soonest } from "./look.ts";
 import type { EventOutcome, StravaEvent } from "./strava-event.ts";
 import type { Whose } from "./subscription.ts";
-import { type EpochMs, MINUTE_MS, plusMs } from "./units.ts";
+import { type EpochMs, HOUR_MS, MINUTE_MS, plusMs } from "./units.ts";
 
-/** Events come before the answer to the request that subscribed to them. */
-const UNKNOWN_SUBSCRIPTION_WAIT_MS = MINUTE_MS;
+/**
+ * Events come before the answer to the request that subscribed to them, and that answer may be lost: then the next turn of the
+ * hourly job finds the subscription, and what waits for it is claimed.
+ */
+const UNKNOWN_SUBSCRIPTION_WAIT_MS = HOUR_MS + 5 * MINUTE_MS;
 
 /** What is known before anybody asks Strava. */
 export type EventFacts = {

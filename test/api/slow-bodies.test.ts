@@ -83,3 +83,12 @@ test("whoever does not know the secret of the path is answered before any of the
   expect([answer.status, answer.headers.get("connection")]).toEqual([404, "close"]);
   expect(await answer.json()).toMatchObject({ code: "route_unknown" });
 });
+
+test("a GET that announces a body is answered, and its connection is not kept for it", async () => {
+  const self = await subscribedApi();
+  const listener = served((request) => self.api.fetch(request));
+  const head = "GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nx";
+  const answer = await call(listener, head).answered;
+  expect(answer).toStartWith("HTTP/1.1 200 ");
+  expect(answer.toLowerCase()).toContain("connection: close");
+});

@@ -6,6 +6,7 @@ import {
   CLOSED,
   halfOpened,
   isInDoubt,
+  isSuspect,
   mayProbe,
   stateOf,
   type Verdict,
@@ -86,8 +87,34 @@ test("half open, a thing that fails leaves it half open, a third different one o
   expect([mayProbe(still, "activity 1"), mayProbe(still, "activity 3")]).toEqual([false, true]);
   const reopened = after([failed("activity 3")], still, { isProbe: true });
   expect([stateOf(reopened, NOW), waitMs(reopened)]).toEqual(["open", 60_000]);
-  expect(after([{ says: "alive" }], still, { isProbe: true })).toEqual(CLOSED);
+  expect(after([{ says: "alive" }], still, { isProbe: true })).toEqual({
+    ...CLOSED,
+    suspects: ["activity 1", "activity 2"],
+  });
   expect(stateOf(after([{ says: "silent" }], still, { isProbe: true }), NOW)).toBe("open");
+});
+
+test("an answer that speaks for all speaks for itself when the same thing gives it again, closed or half open", () => {
+  const down = (item: string): Verdict => ({ says: "down", reason: "strava_unavailable", item });
+  const opened = after([down("activity 1")]);
+  expect([stateOf(opened, NOW), isSuspect(opened, "activity 1")]).toEqual(["open", true]);
+  const closed = after([{ says: "alive" }], halfOpened(opened, NOW), { isProbe: true });
+  expect(stateOf(after([down("activity 1")], closed), NOW)).toBe("closed");
+  expect(stateOf(after([down("activity 2")], closed), NOW)).toBe("open");
+  // Half open, another thing that gives it is one more of the round, and three of them open it again.
+  const round = after([down("activity 2"), down("activity 3")], halfOpened(opened, NOW), { isProbe: true });
+  expect(stateOf(round, NOW)).toBe("half_open");
+  expect(stateOf(after([down("activity 4")], round, { isProbe: true }), NOW)).toBe("open");
+});
+
+test("no more suspects are remembered than matter", () => {
+  let breaker = after([{ says: "silent" }]);
+  for (let n = 0; n < 300; n++) {
+    const halfOpen = halfOpened({ ...breaker, failing: [] }, NOW);
+    breaker = afterReply(halfOpen, failed(`activity ${n}`), { ...REPLY, isProbe: true });
+  }
+  expect(breaker.suspects).toHaveLength(100);
+  expect([isSuspect(breaker, "activity 199"), isSuspect(breaker, "activity 200")]).toEqual([false, true]);
 });
 
 test("what failed before it opened is not held against the next round", () => {

@@ -58,15 +58,16 @@ describe("before anybody asks Strava", () => {
     expect(triageEvent(event, facts(given))).toEqual(triage);
   });
 
-  test("while no subscription is known, an event waits a minute for it to become ours", () => {
+  test("while no subscription is known, an event waits for it to become ours, past the next turn of the job that looks", () => {
     const unknown = { subscription: "unknown" } as const;
-    const judged = { to: "wait", untilMs: ahead(MINUTE_MS) } as const;
+    const waitMs = 65 * MINUTE_MS;
+    const judged = { to: "wait", untilMs: ahead(waitMs) } as const;
     expect(triageEvent(anEvent(), facts(unknown))).toEqual(judged);
-    expect(triageEvent(anEvent(), facts({ ...unknown, receivedAtMs: ago(MINUTE_MS - 1) }))).toEqual({
+    expect(triageEvent(anEvent(), facts({ ...unknown, receivedAtMs: ago(waitMs - 1) }))).toEqual({
       to: "wait",
       untilMs: ahead(1),
     });
-    expect(triageEvent(anEvent(), facts({ ...unknown, receivedAtMs: ago(MINUTE_MS) }))).toEqual({
+    expect(triageEvent(anEvent(), facts({ ...unknown, receivedAtMs: ago(waitMs) }))).toEqual({
       to: "settle",
       outcome: "foreign_subscription",
     });

@@ -1,4 +1,13 @@
-import { afterReply, halfOpened, isInDoubt, mayProbe, stateOf, type Verdict, verdictOf } from "../../core/breaker.ts";
+import {
+  afterReply,
+  halfOpened,
+  isInDoubt,
+  isSuspect,
+  mayProbe,
+  stateOf,
+  type Verdict,
+  verdictOf,
+} from "../../core/breaker.ts";
 import type { Fault } from "../../core/fault.ts";
 import { admitRequest, holdAfterRefusal, type Quota, type QuotaRules } from "../../core/quota.ts";
 import type { Hold } from "../../core/snapshot.ts";
@@ -112,6 +121,7 @@ export function createGovernor(options: {
       if (state() === "half_open") probes.add(asker);
     },
     mayOvertake: () => state() === "half_open",
+    isLast: (asker) => isSuspect(books.breaker, itemOf(asker)),
   });
   const listeners: (() => void)[] = [];
   let requestMs = FIRST_REQUEST_MS;
@@ -237,7 +247,9 @@ export function createGovernor(options: {
     } else if (!doubt.isLastTry || !isInDoubt(books.breaker, weightOf(asker))) return "item";
     const neutral = await exchange({ ...asker, phase: "probe", inPlaceOf: asker.phase }, signal, doubt.ask);
     serve();
-    return neutral.got === "reply" ? "item" : neutral;
+    if (neutral.got !== "reply") return neutral;
+    // Called off in the middle, it has told nothing.
+    return !neutral.reply.ok && neutral.reply.fault.kind === "aborted" ? { got: "called_off" } : "item";
   }
 
   function endOfRound(signal: AbortSignal): Promise<RoundVerdict> {
@@ -303,7 +315,8 @@ export function createGovernor(options: {
  * athlete's list.
  */
 function neutralVerdict(verdict: Verdict, fault: Fault, inPlaceOf: RequestPhase | undefined): Verdict {
-  if (verdict.says === "failed" || fault.kind === "maintenance") return { says: "silent" };
+  if (verdict.says === "failed" || verdict.says === "unreached" || fault.kind === "maintenance")
+    return { says: "silent" };
   return fault.kind === "not_found" && inPlaceOf === "discovery" ? { says: "silent" } : verdict;
 }
 

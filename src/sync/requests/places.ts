@@ -37,12 +37,20 @@ const RANK_OF_PROBE = -1;
 /** Who finds no place for so long stands in line again: a worker must not be held by a queue. */
 const CROWDED_OUT_AFTER_MS = 2 * MINUTE_MS;
 
-type Waiter = { rank: number; sequence: number; sinceMs: number; look: () => boolean; giveUp: () => void };
+type Waiter = {
+  readonly asker: Asker;
+  readonly rank: number;
+  readonly sequence: number;
+  readonly sinceMs: number;
+  readonly look: () => boolean;
+  readonly giveUp: () => void;
+};
 
 /**
  * @param options.admit whether a request that counts may go out now, or why not and until when. It is asked in the order
  *   of the line, and "yes" takes the place.
  * @param options.mayOvertake whether who is behind may go where the one in front may not go yet.
+ * @param options.isLast who goes only where nobody else may, then.
  */
 export function createPlaces(options: {
   clock: Clock;
@@ -51,16 +59,22 @@ export function createPlaces(options: {
   /** A place was taken. */
   onTaken: (asker: Asker) => void;
   mayOvertake: () => boolean;
+  isLast: (asker: Asker) => boolean;
 }): Places {
-  const { clock, count, admit, onTaken, mayOvertake } = options;
+  const { clock, count, admit, onTaken, mayOvertake, isLast } = options;
   let inFlight = 0;
   let queued = 0;
   let waiters: Waiter[] = [];
   let isWatching = false;
 
   function serve(): void {
-    if (mayOvertake()) waiters = waiters.filter((waiter) => !waiter.look());
-    else while (waiters[0]?.look() === true) waiters.shift();
+    if (!mayOvertake()) {
+      while (waiters[0]?.look() === true) waiters.shift();
+      return;
+    }
+    const [last, first] = [true, false].map((late) => waiters.filter(({ asker }) => isLast(asker) === late));
+    const settled = new Set([...(first ?? []), ...(last ?? [])].filter((waiter) => waiter.look()));
+    waiters = waiters.filter((waiter) => !settled.has(waiter));
   }
 
   /** One timer for all that wait. */
@@ -113,6 +127,7 @@ export function createPlaces(options: {
         return true;
       }
       const waiter: Waiter = {
+        asker,
         rank: asker.phase === "probe" ? RANK_OF_PROBE : classRank(asker.syncClass),
         sequence: queued++,
         // Tokens are waited for as long as it takes: who needs one has its place in line already.

@@ -205,20 +205,20 @@ describe("events that mean nothing to us", () => {
     expect(raceOf(engine, self.raceId).withdrawnAtMs).toBeNull();
   });
 
-  test("while no subscription is known, one waits a minute: long enough for the answer that says it is ours", async () => {
+  test("while no subscription is known, one waits until it is known whose it is: for the next hourly turn, should the answer be lost", async () => {
     const self = await inStepApi();
     const { engine, raceId } = self;
     byHand(engine.db, "DELETE FROM settings WHERE name = 'webhook_subscription'");
     engine.sandbox.updateActivity(raceId, { name: "Early" });
-    await engine.clock.advance(30 * SECOND_MS);
+    await engine.clock.advance(60 * MINUTE_MS);
     expect(outcomesOf(engine)).toEqual([null]);
     await passing(engine, engine.events.subscription.keep());
-    // Judged the moment it is known, and not when the minute is over.
+    // Judged the moment it is known, and not when the time is up.
     await settle(self);
     expect(outcomesOf(engine)).toEqual(["stored"]);
     byHand(engine.db, "DELETE FROM settings WHERE name = 'webhook_subscription'");
     engine.sandbox.updateActivity(raceId, { name: "Nobody's" });
-    await engine.clock.advance(MINUTE_MS);
+    await engine.clock.advance(65 * MINUTE_MS);
     expect(outcomesOf(engine)).toEqual(["stored", "foreign_subscription"]);
   });
 });

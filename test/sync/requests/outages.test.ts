@@ -147,6 +147,60 @@ describe("whose failure is it", () => {
     });
   }
 
+  for (const [what, athletesOfPoison] of [
+    ["two of one athlete", [0, 0]],
+    ["two of two athletes", [0, 1]],
+    ["three of three athletes", [0, 1, 2]],
+    ["ten of two athletes", [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]],
+  ] as const) {
+    test(`activities that are always answered with 503, ${what}: each fails by itself, and all else is enriched`, async () => {
+      const engine = createTestEngine({
+        sandbox: { quota: PLENTY, latencyMs: 50, club: { athletes: 3, activitiesEach: 60, racesEach: 40 } },
+      });
+      const racesOf = (n: number) =>
+        engine.sandbox.activities(stravaIdOf(engine, n)).filter((activity) => activity.workout_type === 1);
+      for (const [place, n] of athletesOfPoison.entries()) {
+        const activityId = racesOf(n)[place * 3]?.id ?? 0;
+        failFor(engine, { kind: "detail", activityId }, { type: "status", status: 503 });
+      }
+      const syncIds = [0, 1, 2].map((n) => engine.start(n));
+      await tickMinutes(engine, 120);
+      const poison = athletesOfPoison.length;
+      expect(countRaces(engine.db, "enriched")).toBe(120 - poison);
+      // Where nothing else is left to ask for, many that fail look like an outage, and are given up after a day.
+      if (poison > 3) await engine.clock.advance(36 * HOUR_MS);
+      expect(syncIds.map((syncId) => syncOf(engine, syncId).status)).toEqual(["completed", "completed", "completed"]);
+      expect([countRaces(engine.db, "enriched"), countRaces(engine.db, "failed")]).toEqual([120 - poison, poison]);
+    });
+  }
+
+  for (const [what, action] of [
+    ["is reset", { type: "reset" }],
+    ["is answered by a maintenance page", { type: "html", status: 502 }],
+  ] as const) {
+    test(`a neutral question that ${what} proves nothing against a race`, async () => {
+      const engine = engineWith(dailyRuns(10, [0]));
+      failFor(engine, { kind: "detail" });
+      failFor(engine, { kind: "athlete" }, action);
+      const syncId = engine.start();
+      await tickMinutes(engine, 60);
+      expect(syncOf(engine, syncId).status).toBe("in_progress");
+      expect(countRaces(engine.db, "failed")).toBe(0);
+    });
+  }
+
+  test("a stop while the neutral question is out fails no race: it is called off, and asked again by the next process", async () => {
+    const engine = engineWith(dailyRuns(10, [0]));
+    failFor(engine, { kind: "detail" });
+    engine.sandbox.injectFault({ match: { kind: "athlete" }, times: ALWAYS, action: { type: "hang" } });
+    engine.start();
+    await stepUntil(engine, () => neutralQuestions(engine).length === 1, HOUR_MS);
+    const stopped = engine.processor.stop(SECOND_MS);
+    await engine.clock.advance(5 * SECOND_MS);
+    await stopped;
+    expect(heldRaces(engine)[0]).toMatchObject({ enrichment: "pending", attempts: 4 });
+  });
+
   test("a Strava that knows no neutral question: one activity is given up, a list that fails is waited for", async () => {
     const noNeutral = { match: { kind: "athlete" }, times: ALWAYS, action: { type: "status", status: 404 } } as const;
     const poisoned = engineWith(dailyRuns(10, [0]));
