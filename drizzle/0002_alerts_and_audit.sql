@@ -8,6 +8,13 @@ CREATE TABLE `audit` (
 ) STRICT;
 --> statement-breakpoint
 CREATE INDEX `audit_at` ON `audit` (`at_ms`);--> statement-breakpoint
+CREATE TABLE `counter_years` (
+	`name` text NOT NULL,
+	`year` integer NOT NULL,
+	`days` text NOT NULL,
+	PRIMARY KEY(`name`, `year`)
+) STRICT;
+--> statement-breakpoint
 CREATE TABLE `alert_channels` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`name` text NOT NULL,

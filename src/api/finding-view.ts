@@ -1,26 +1,10 @@
 import { t } from "elysia";
-import { type FindingKind, type FindingOutcome, type Remedy, remedyInWords } from "../core/findings.ts";
+import { FINDING_KINDS, type FindingOutcome, type Remedy, remedyInWords } from "../core/findings.ts";
 import type { FindingRow } from "../db/schema.ts";
 import { readObject, readStoredJson } from "../db/stored-json.ts";
 import type { CheckedFinding } from "../health/monitor.ts";
 import { OrNull, Time, Word } from "./operation.ts";
 
-/** Every kind, as a record so that the compiler misses none. */
-const KINDS: Readonly<Record<FindingKind, true>> = {
-  missing_enrichment_batches: true,
-  missing_discovery_batch: true,
-  unfinished_completion: true,
-  orphaned_batch: true,
-  impossible_lease: true,
-  exhausted_batches: true,
-  no_progress: true,
-  waiting_past_reset: true,
-  far_wait: true,
-  stray_batch: true,
-  queued_too_long: true,
-  unfinished_races: true,
-  left_by_former_process: true,
-};
 const OUTCOMES: Readonly<Record<FindingOutcome, true>> = {
   proposed: true,
   pending: true,
@@ -28,7 +12,6 @@ const OUTCOMES: Readonly<Record<FindingOutcome, true>> = {
   failed: true,
   superseded: true,
 };
-export const FINDING_KINDS = Object.keys(KINDS) as FindingKind[];
 export const FINDING_OUTCOMES = Object.keys(OUTCOMES) as FindingOutcome[];
 
 /** A finding as every answer shows it. */

@@ -1,8 +1,9 @@
 import { Elysia, t } from "elysia";
+import { FINDING_KINDS } from "../core/findings.ts";
 import { findingId, syncId } from "../core/units.ts";
 import { readFinding, readFindings } from "../db/findings.ts";
 import type { RouteDeps } from "./deps.ts";
-import { FINDING_KINDS, FINDING_OUTCOMES, FindingJson, showFinding } from "./finding-view.ts";
+import { FINDING_OUTCOMES, FindingJson, showFinding } from "./finding-view.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
 import { LIST_REFUSALS, operation, PageOf, Word } from "./operation.ts";
 import { PAGE_QUERY, pageOf, readPage, refuseCursor } from "./page.ts";

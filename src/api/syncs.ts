@@ -1,4 +1,5 @@
 import { Elysia, t } from "elysia";
+import { FINDING_KINDS } from "../core/findings.ts";
 import { athleteId, syncId } from "../core/units.ts";
 import { findBatches } from "../db/batches.ts";
 import { readFindings } from "../db/findings.ts";
@@ -8,7 +9,7 @@ import { readSync, readSyncs, type SyncFilter } from "../db/syncs.ts";
 import { inReadTransaction } from "../db/transaction.ts";
 import { BATCH_STATUSES, BATCH_TYPES, BatchJson, showBatch } from "./batch-view.ts";
 import type { RouteDeps } from "./deps.ts";
-import { FINDING_KINDS, FINDING_OUTCOMES, FindingJson, showFinding } from "./finding-view.ts";
+import { FINDING_OUTCOMES, FindingJson, showFinding } from "./finding-view.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
 import { LIST_REFUSALS, OrNull, operation, PageOf, Time, Word } from "./operation.ts";
 import { encodeCursor, PAGE_QUERY, pageOf, readPage, refuseCursor } from "./page.ts";

@@ -56,7 +56,32 @@ function renderHealth(health: HealthAnswer, { summary }: SyncStatusAnswer, { now
     `  last check ${spellAgo(summary.last_health_check_at, nowMs)}, healing is ${summary.healing}${isLate}`,
     `  ${counted(health.stalls_detected, "stall")} found, ${counted(health.remedies_applied, "remedy", "remedies")} applied, ${health.remedies_verified} verified, findings: ${open}`,
     `  success: ${success}${repaired}`,
+    ...renderStalls(health, paint),
   ];
+}
+
+/** How often, how long and of which kinds; nothing where there was no stall. */
+function renderStalls(health: HealthAnswer, paint: Drawing["paint"]): string[] {
+  const { stalls_per_100_syncs: share, false_remedies: wrong, by_kind: kinds } = health;
+  if (health.stalls_detected === 0 && wrong === 0) return [];
+  const often = share === null ? [] : [`${Number(share.toFixed(1))} per 100 syncs`];
+  const times = [
+    ...spellTimes("found", health.time_to_detect),
+    ...spellTimes("repaired", health.time_to_repair),
+    ...(wrong === 0 ? [] : [paint.red(counted(wrong, "false remedy", "false remedies"))]),
+  ];
+  const stalls = kinds.filter((kind) => kind.stalls_detected > 0);
+  return [
+    `  stalls: ${[...often, ...times].join(", ")}`,
+    ...(stalls.length === 0
+      ? []
+      : [`  by kind: ${stalls.map((one) => `${one.kind} ${one.stalls_detected}`).join(", ")}`]),
+  ];
+}
+
+function spellTimes(what: string, { p50_ms: half, p90_ms: most }: HealthAnswer["time_to_detect"]): string[] {
+  if (half === null || most === null) return [];
+  return [`half ${what} within ${spellDuration(half)}, nine of ten within ${spellDuration(most)}`];
 }
 
 /** The windows as bars, and why all requests wait when they do. */

@@ -33,7 +33,14 @@ export type HealthAnswer = {
   readonly remedies_verified: number;
   readonly auto_fix_success_rate: number | null;
   readonly mean_time_to_repair_ms: number | null;
+  readonly false_remedies: number;
+  readonly stalls_per_100_syncs: number | null;
+  readonly time_to_detect: DurationsAnswer;
+  readonly time_to_repair: DurationsAnswer;
+  readonly by_kind: readonly { readonly kind: string; readonly stalls_detected: number }[];
 };
+
+type DurationsAnswer = { readonly p50_ms: number | null; readonly p90_ms: number | null };
 
 export type QuotaAnswer = {
   readonly windows: readonly QuotaWindowAnswer[];

@@ -16,6 +16,28 @@ export type FindingKind =
   | "queued_too_long" // due, nothing holds it back, and nobody claims it
   | "left_by_former_process"; // processing when the daemon died; taken up at the next start
 
+/** Every kind, as a record so that the compiler misses none. */
+const KINDS: Readonly<Record<FindingKind, true>> = {
+  missing_enrichment_batches: true,
+  missing_discovery_batch: true,
+  unfinished_completion: true,
+  orphaned_batch: true,
+  impossible_lease: true,
+  exhausted_batches: true,
+  no_progress: true,
+  waiting_past_reset: true,
+  far_wait: true,
+  stray_batch: true,
+  unfinished_races: true,
+  queued_too_long: true,
+  left_by_former_process: true,
+};
+export const FINDING_KINDS = Object.keys(KINDS) as FindingKind[];
+
+/** A kind as it is counted: rows may hold a word of a hand's, and what is counted by must stay few. */
+export const knownKind = (kind: string): FindingKind | "other" =>
+  FINDING_KINDS.find((known) => known === kind) ?? "other";
+
 export type FindingOutcome =
   | "proposed" // suggest mode: waits for a person
   | "pending" // remedied; a later check will tell

@@ -1,7 +1,8 @@
 import { and, desc, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
-import type { Finding, FindingOutcome } from "../core/findings.ts";
+import { type Finding, type FindingOutcome, knownKind } from "../core/findings.ts";
 import type { AthleteId, EpochMs, FindingId, SyncId } from "../core/units.ts";
 import type { Fence } from "./batches.ts";
+import { addToCounter } from "./counters.ts";
 import type { Db } from "./open.ts";
 import { type FindingRow, findings } from "./schema.ts";
 import { statement } from "./statement.ts";
@@ -18,6 +19,7 @@ export function insertFinding(
     traceId: string | null;
   },
 ): FindingId {
+  addToCounter(db, `findings_found:${knownKind(finding.kind)}`, 1, found.nowMs);
   return db
     .insert(findings)
     .values({
@@ -90,8 +92,9 @@ export function noteRemedyApplied(db: Db, id: FindingId, nowMs: EpochMs, batches
     .run();
 }
 
-/** A remedy took this batch from a worker that was alive: marks the finding whose remedy named its lease, if any. */
-export function markFalseRemedy(db: Db, fence: Fence): boolean {
+/** A remedy took this batch from a worker that was alive: marks the finding whose remedy named its lease.
+ *  @returns its kind; undefined when no remedy did. */
+export function markFalseRemedy(db: Db, fence: Fence): string | undefined {
   const { batchId, leaseToken } = fence;
   const changed = db
     .update(findings)
@@ -101,9 +104,9 @@ export function markFalseRemedy(db: Db, fence: Fence): boolean {
         AND ${findings.remediedAtMs} IS NOT NULL AND instr(${findings.remedy}, ${leaseToken}) > 0
         AND ${findings.syncId} = (SELECT sync_id FROM batches WHERE id = ${batchId})`,
     )
-    .returning({ id: findings.id })
+    .returning({ kind: findings.kind })
     .all();
-  return changed.length > 0;
+  return changed[0]?.kind;
 }
 
 /** Remedies spent on a sync: since `sinceMs`, and in all. Those that a restart of the daemon made

@@ -85,6 +85,17 @@ export const endedSyncCounts = sqliteTable(
   (counted) => [primaryKey({ columns: [counted.hourStartMs, counted.status] })],
 );
 
+/** What was counted more than a month ago: a counter's days of a year, packed (`core/day-series.ts`). */
+export const counterYears = sqliteTable(
+  "counter_years",
+  {
+    name: text().notNull(),
+    year: integer().notNull(),
+    days: text().notNull(),
+  },
+  (counter) => [primaryKey({ columns: [counter.name, counter.year] })],
+);
+
 /** What the daemon itself remembers: the word that proves the key, when the database last took a write for a probe. */
 export const settings = sqliteTable("settings", { name: text().primaryKey(), value: text().notNull() });
 

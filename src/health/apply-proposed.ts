@@ -1,7 +1,7 @@
 import { diagnose } from "../core/diagnose.ts";
 import type { FindingId } from "../core/units.ts";
-import { addToCounter } from "../db/counters.ts";
 import { noteRemedyApplied, readFinding } from "../db/findings.ts";
+import { countApplied } from "../db/measures.ts";
 import { readSync } from "../db/syncs.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
@@ -35,6 +35,6 @@ export function applyProposed(
     return "stale";
   }
   noteRemedyApplied(db, id, clock.nowMs(), sync?.batchesCompleted ?? 0);
-  addToCounter(db, "remedies_applied", 1, clock.nowMs());
+  countApplied(db, finding.kind, clock.nowMs());
   return "applied";
 }

@@ -3,8 +3,8 @@ import { type Finding, remedyInWords } from "../core/findings.ts";
 import type { HealingMode } from "../core/status.ts";
 import { DAY_MS, type FindingId, plusMs, type SyncId } from "../core/units.ts";
 import { readBatch, readNewestBatchOfSync } from "../db/batches.ts";
-import { addToCounter } from "../db/counters.ts";
 import { countRemedies, insertFinding, readOpenFindingsOfSync, settleFinding } from "../db/findings.ts";
+import { countApplied, countStall } from "../db/measures.ts";
 import { readSync, readSyncInProgress } from "../db/syncs.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { failSync } from "../sync/end-sync.ts";
@@ -78,8 +78,7 @@ export function treat(
   try {
     const isProposed = patient.rules.healing === "suggest";
     const found = { nowMs, batchesCompletedBefore, isOwnRestart: false, traceId: span.traceId };
-    addToCounter(db, "stalls_detected", 1, nowMs);
-    addToCounter(db, "detect_ms", Math.max(0, nowMs - finding.beganAtMs), nowMs);
+    countStall(db, finding, nowMs);
     if (isProposed) {
       const id = insertFinding(db, finding, { ...found, outcome: "proposed" });
       tell(context, finding, span, `${finding.message} Proposed: ${remedyInWords(finding.remedy)}.`);
@@ -91,7 +90,7 @@ export function treat(
       return { id: null, finding, outcome: "superseded" };
     }
     const id = insertFinding(db, treatedFinding(context, finding), { ...found, outcome: "pending" });
-    addToCounter(db, "remedies_applied", 1, nowMs);
+    countApplied(db, finding.kind, nowMs);
     tell(context, finding, span, `${finding.message} Remedy: ${remedyInWords(finding.remedy)}.`);
     return { id, finding, outcome: "pending" };
   } finally {

@@ -6,8 +6,8 @@ import { describeState, type HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import { judgeFinding } from "../core/verdict.ts";
 import type { TroubleKey } from "../db/alert-troubles.ts";
-import { addToCounter, type CounterName } from "../db/counters.ts";
 import { readOpenFindings, settleFinding } from "../db/findings.ts";
+import { countVerdict } from "../db/measures.ts";
 import type { FindingRow, SyncRow } from "../db/schema.ts";
 import { readSync, readSyncsById } from "../db/syncs.ts";
 import { inReadTransaction } from "../db/transaction.ts";
@@ -110,22 +110,13 @@ export function isSameTrouble(found: Finding, stored: Pick<FindingRow, "kind" | 
   return found.kind === stored.kind && found.syncId === stored.syncId && found.batchId === stored.batchId;
 }
 
-const COUNTER_OF: Readonly<Record<Verdict, CounterName>> = {
-  verified: "remedies_verified",
-  failed: "remedies_failed",
-  superseded: "remedies_superseded",
-};
-
 /** Settles a finding, counts it, and tells it in the sync's log. Inside a transaction. */
 export function settle(context: SyncContext, finding: FindingRow, verdict: Verdict): void {
   const { db, clock } = context;
   const nowMs = clock.nowMs();
   if (!settleFinding(db, finding.id, verdict, nowMs)) return;
   // What a restart of the daemon itself made necessary says nothing about healing.
-  if (finding.ownRestart === 0) {
-    addToCounter(db, COUNTER_OF[verdict], 1, nowMs);
-    if (verdict === "verified") addToCounter(db, "repair_ms", Math.max(0, nowMs - finding.detectedAtMs), nowMs);
-  }
+  if (finding.ownRestart === 0) countVerdict(db, finding, verdict, nowMs);
   const sync = finding.syncId === null ? undefined : readSync(db, finding.syncId);
   if (finding.syncId === null || sync === undefined) return;
   if (sync.status === "in_progress") tellWhetherRepaired(context, finding, verdict);

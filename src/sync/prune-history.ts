@@ -1,5 +1,6 @@
 import { type EpochMs, plusMs } from "../core/units.ts";
 import { pruneAudit } from "../db/audit.ts";
+import { foldOldDays } from "../db/counter-years.ts";
 import type { Db } from "../db/open.ts";
 import { statement } from "../db/statement.ts";
 import type { SyncContext } from "./context.ts";
@@ -7,6 +8,8 @@ import { pruneOldEvents } from "./events/prune-events.ts";
 
 /** A transaction deletes at most so many rows; a sync takes its batches and log lines with it. */
 const ROWS_A_STEP = 20;
+/** Days of counters, of which a year is one row afterwards. */
+const DAYS_A_STEP = 200;
 
 /** Their batches, log lines and listed ids go with them. */
 const pruneSyncs = statement<unknown, [number, number]>(
@@ -46,9 +49,8 @@ const PRUNED = [
 
 /**
  * Deletes history older than the retention: ended syncs with their batches and logs, settled findings, the ledger's old
- * days, invitations that let nobody in any more, the audit, troubles and alerts that are settled; and Strava's events a while after
- * they were settled. Counters stay: they
- * are what history was counted for.
+ * days, invitations that let nobody in any more, the audit, troubles and alerts that are settled; and Strava's events a
+ * while after they were settled. Counters stay, packed once they are old: they are what history was counted for.
  * @returns rows deleted (of these tables themselves).
  */
 export async function pruneHistory(context: SyncContext, retentionMs: number): Promise<number> {
@@ -62,6 +64,7 @@ export async function pruneHistory(context: SyncContext, retentionMs: number): P
       deleted += step;
     } while (step > 0);
   }
+  while ((await commits.soon(() => foldOldDays(db, clock.nowMs(), DAYS_A_STEP))) > 0);
   if (deleted > 0)
     context.log.info("history.pruned", `${deleted} rows of history older than the retention were deleted.`);
   return deleted;

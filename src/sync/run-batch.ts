@@ -1,7 +1,7 @@
 import { plusMs } from "../core/units.ts";
 import { holdsLease, renewLease } from "../db/batches.ts";
-import { addToCounter } from "../db/counters.ts";
 import { markFalseRemedy } from "../db/findings.ts";
+import { countFalseRemedy } from "../db/measures.ts";
 import type { SyncContext } from "./context.ts";
 import { discoverPage, isLeaseLost } from "./discover-page.ts";
 import { endOf, finishRun } from "./end-run.ts";
@@ -83,7 +83,8 @@ async function noteLostLease(context: SyncContext, run: Run): Promise<void> {
   const { db, commits, clock, log } = context;
   if (run.signal.aborted && run.signal.reason === "aborted") return;
   await commits.soon(() => {
-    if (markFalseRemedy(db, run.fence)) addToCounter(db, "false_remedies", 1, clock.nowMs());
+    const kind = markFalseRemedy(db, run.fence);
+    if (kind !== undefined) countFalseRemedy(db, kind, clock.nowMs());
   });
   log.warn(
     "batch.lease_lost",

@@ -37,6 +37,15 @@ const HEALTH = {
   remedies_verified: 2,
   auto_fix_success_rate: 2 / 3,
   mean_time_to_repair_ms: 9_400,
+  false_remedies: 0,
+  stalls_per_100_syncs: 12.345,
+  time_to_detect: { p50_ms: 45_000, p90_ms: 60_000 },
+  time_to_repair: { p50_ms: 9_000, p90_ms: 10_000 },
+  by_kind: [
+    { kind: "orphaned_batch", stalls_detected: 2 },
+    { kind: "no_progress", stalls_detected: 1 },
+    { kind: "far_wait", stalls_detected: 0 },
+  ],
 };
 const QUOTA = {
   windows: [
@@ -50,11 +59,11 @@ const QUOTA = {
 let world: TestWorld | undefined;
 afterEach(() => world?.discard());
 
-function statusWorld(): TestWorld {
+function statusWorld(health: object = HEALTH): TestWorld {
   world = createTestWorld({
     fetch: answering({
       "GET /api/admin/sync-status": () => json(SYNC_STATUS),
-      "GET /api/admin/health": () => json(HEALTH),
+      "GET /api/admin/health": () => json(health),
       "GET /api/admin/quota": () => json(QUOTA),
     }),
   });
@@ -82,11 +91,28 @@ describe("status", () => {
       "  last check 4 s ago, healing is automatic",
       "  3 stalls found, 3 remedies applied, 2 verified, findings: 1 open",
       "  success: 67 % of the remedies judged, repaired in 9 s on average",
+      "  stalls: 12.3 per 100 syncs, half found within 45 s, nine of ten within 1 min, half repaired within 9 s, nine of ten within 10 s",
+      "  by kind: orphaned_batch 2, no_progress 1",
       "",
       "Strava's quota",
       "  reads, quarter-hour  ██████████░░░░░░░░░░  50/100   resets 02:15:00",
       "  reads, day           █░░░░░░░░░░░░░░░░░░░  50/1000  resets 2025-11-18 00:00:00  100 reserved",
     ]);
+  });
+
+  test("says of stalls only what there was: nothing where there was none, a false remedy where there was one", async () => {
+    const none = { p50_ms: null, p90_ms: null };
+    const quiet = { ...HEALTH, stalls_detected: 0, stalls_per_100_syncs: null, by_kind: [] };
+    const silent = { ...quiet, time_to_detect: none, time_to_repair: none };
+    const shown = async (health: object) => {
+      const { run, lines } = statusWorld(health);
+      await run("status");
+      const text = lines.join("\n");
+      world?.discard();
+      return text;
+    };
+    expect(await shown(silent)).not.toContain("stalls: ");
+    expect(await shown({ ...silent, false_remedies: 1 })).toContain("\n  stalls: 1 false remedy\n\n");
   });
 
   test("--json gives the API's answers as they are", async () => {

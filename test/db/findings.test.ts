@@ -147,10 +147,10 @@ test("a worker that turns out to be alive makes the remedy that named its lease 
     { kind: "impossible_lease", syncId: sync, batchId: batch, remedy: swept("alive") },
     { outcome: "proposed" },
   );
-  expect(markFalseRemedy(db, alive)).toBe(true);
+  expect(markFalseRemedy(db, alive)).toBe("orphaned_batch");
   expect([earlier, newer, proposed].map((id) => readFinding(db, id)?.falseRemedy)).toEqual([0, 1, 0]);
-  expect(markFalseRemedy(db, alive)).toBe(false);
-  expect(markFalseRemedy(db, { batchId: batch, leaseToken: leaseToken("nobody") })).toBe(false);
+  expect(markFalseRemedy(db, alive)).toBeUndefined();
+  expect(markFalseRemedy(db, { batchId: batch, leaseToken: leaseToken("nobody") })).toBeUndefined();
 });
 
 test("findings are listed newest first, by sync, kind and outcome, before an id", () => {

@@ -1,0 +1,49 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "./units.ts";
+
+/**
+ * Where the buckets of durations end, each bound included. The health check's period is a minute and the default threshold
+ * ten, so that is where they are close together.
+ */
+export const DURATION_BOUNDS_MS = [
+  10 * SECOND_MS,
+  30 * SECOND_MS,
+  MINUTE_MS,
+  2 * MINUTE_MS,
+  5 * MINUTE_MS,
+  10 * MINUTE_MS,
+  15 * MINUTE_MS,
+  30 * MINUTE_MS,
+  HOUR_MS,
+  6 * HOUR_MS,
+  DAY_MS,
+] as const;
+
+/** A bucket by its upper bound; `inf`: longer than all bounds. */
+export type Bucket = (typeof DURATION_BOUNDS_MS)[number] | "inf";
+export const BUCKETS: readonly Bucket[] = [...DURATION_BOUNDS_MS, "inf"];
+
+/** The bucket that a duration falls into. */
+export function bucketOf(durationMs: number): Bucket {
+  return DURATION_BOUNDS_MS.find((boundMs) => durationMs <= boundMs) ?? "inf";
+}
+
+/**
+ * Estimates a percentile from counts a bucket, in the order of `BUCKETS`: within its bucket, durations are taken to be
+ * spread evenly. What lies beyond the last bound is told as that bound: "at least so long".
+ * @param fraction 0.9 for the 90th percentile.
+ * @returns milliseconds; null when nothing was counted.
+ */
+export function percentile(counts: readonly number[], fraction: number): number | null {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  if (total === 0) return null;
+  const rank = fraction * total;
+  let below = 0;
+  let lowerMs = 0;
+  for (const [place, upperMs] of DURATION_BOUNDS_MS.entries()) {
+    const count = counts[place] ?? 0;
+    if (count > 0 && below + count >= rank) return lowerMs + ((upperMs - lowerMs) * Math.max(0, rank - below)) / count;
+    below += count;
+    lowerMs = upperMs;
+  }
+  return lowerMs;
+}
