@@ -218,7 +218,7 @@ export const SETTINGS = {
   metricsPublic: setting("BROOMWAGON_METRICS_PUBLIC", {
     ...yesOrNo,
     default: "false",
-    description: "Whether /metrics answers without a token. /metrics is not built yet.",
+    description: "Whether /metrics answers without a token.",
   }),
   rescanMs: setting("BROOMWAGON_RESCAN", {
     ...HISTORY,

@@ -34,6 +34,7 @@ import { createProcessor, type Processor } from "./sync/processor.ts";
 import { forecastSyncs } from "./sync/requests/forecast-syncs.ts";
 import { createTracer } from "./telemetry/create-tracer.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
+import { readProcessFigures } from "./telemetry/process-figures.ts";
 import type { Tracer } from "./telemetry/tracing.ts";
 
 export type DaemonOptions = {
@@ -252,6 +253,8 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
     auth,
     traceUrl: traceUrlOf(config),
     version,
+    readProcess: readProcessFigures,
+    isMetricsPublic: config.metricsPublic,
     randomBytes,
     healthJob: HEALTH_JOB,
     revokeJob: REVOKE_JOB,

@@ -18,6 +18,7 @@ import { findingRoutes } from "./findings.ts";
 import { createGate, type Gate, type GatedRoute } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
 import { inviteRoutes } from "./invites.ts";
+import { metricRoutes } from "./metrics.ts";
 import { makeOpenApiDocument, type OpenApiDocument } from "./open-api.ts";
 import { probeRoutes } from "./probes.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
@@ -106,6 +107,7 @@ function buildApp(deps: RouteDeps) {
   return new Elysia()
     .use(errorAnswers(() => deps.context.log))
     .use(probeRoutes(deps))
+    .use(metricRoutes(deps))
     .use(connectRoutes(deps))
     .use(connectStatusRoutes(deps))
     .use(inviteRoutes(deps))

@@ -11,6 +11,7 @@ import type { ConnectRules } from "../sync/athletes/sign-in.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { StravaEvents } from "../sync/events/assemble-events.ts";
 import type { Processor } from "../sync/processor.ts";
+import type { ProcessFigures } from "../telemetry/process-figures.ts";
 import type { Auth } from "./auth.ts";
 
 /** What the API works with. Put together in `daemon.ts`. */
@@ -37,6 +38,10 @@ export type ApiDeps = {
   /** Where a trace can be looked at; null where nobody said. */
   readonly traceUrl: (traceId: string) => string | null;
   readonly version: string;
+  /** What the process uses of its machine. */
+  readonly readProcess: () => ProcessFigures;
+  /** Whether `/metrics` wants no token. */
+  readonly isMetricsPublic: boolean;
 };
 
 /**

@@ -17,6 +17,7 @@ export type Operation = {
     | "Tokens"
     | "Audit"
     | "Alerts"
+    | "Metrics"
     | "Probes";
   /** The scope that a caller needs; `public`: none, and no token either. */
   readonly scope: Scope | "public";

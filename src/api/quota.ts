@@ -1,8 +1,9 @@
 import { Elysia, t } from "elysia";
 import type { ClubForecast } from "../core/forecast.ts";
 import { QUOTA_BUDGETS, QUOTA_WINDOWS, reserveAt, windowResetMs, windowStartMs } from "../core/quota.ts";
+import { REQUEST_PHASES } from "../core/request-phase.ts";
 import { plusMs } from "../core/units.ts";
-import { REQUEST_PHASES, readLedger } from "../db/quota.ts";
+import { readLedger } from "../db/quota.ts";
 import { spentByOthersToday } from "../sync/requests/forecast-syncs.ts";
 import type { RouteDeps } from "./deps.ts";
 import { OrNull, operation, Time, Word } from "./operation.ts";

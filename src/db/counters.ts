@@ -1,5 +1,6 @@
 import type { FindingKind } from "../core/findings.ts";
 import type { Bucket } from "../core/histogram.ts";
+import type { RequestPhase, StatusClass } from "../core/request-phase.ts";
 import { DAY_MS, type EpochMs, epochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { statement } from "./statement.ts";
@@ -34,7 +35,9 @@ export type CounterName =
   /** Findings of every kind, those too that are no stall. */
   | `findings_found:${FindingKind | "other"}`
   /** How many stalls were detected, and remedies verified, within so long (and no shorter bucket). */
-  | `${"detect" | "repair"}_le:${Bucket}`;
+  | `${"detect" | "repair"}_le:${Bucket}`
+  /** Requests to Strava. */
+  | `requests:${RequestPhase}:${StatusClass}`;
 
 const addStatement = statement<unknown, [string, number, number]>(
   `INSERT INTO counters (name, day_start_ms, value) VALUES (?1, ?2, ?3), (?1, 0, ?3)

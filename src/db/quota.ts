@@ -1,5 +1,7 @@
 import { mapQuota, QUOTA_BUDGETS, QUOTA_WINDOWS, type Quota } from "../core/quota.ts";
+import { type RequestPhase, statusClass } from "../core/request-phase.ts";
 import { type AthleteId, type EpochMs, epochMs } from "../core/units.ts";
+import { addToCounter } from "./counters.ts";
 import type { Db } from "./open.ts";
 import { statement } from "./statement.ts";
 
@@ -39,22 +41,6 @@ export function storeQuota(db: Db, quota: Quota): void {
   }
 }
 
-/** What a request was for. */
-export const REQUEST_PHASES = [
-  "discovery",
-  "enrichment",
-  "event", // a look that one of Strava's events started
-  "club", // whether somebody who signs in is a member
-  "deauthorize", // the older way to end a grant
-  "probe", // whether Strava answers at all
-  // Strava counts none of these.
-  "connect", // a code is traded for tokens
-  "token",
-  "revoke",
-  "webhook", // the subscription to events
-] as const;
-export type RequestPhase = (typeof REQUEST_PHASES)[number];
-
 export type LedgerLine = {
   readonly dayStartMs: EpochMs;
   /** 0: no athlete's. */
@@ -73,6 +59,8 @@ const addUsageStatement = statement<unknown, [number, number, string, number, nu
 /** Adds requests to the ledger. */
 export function addToLedger(db: Db, line: LedgerLine): void {
   addUsageStatement(db).run(line.dayStartMs, line.athleteId, line.phase, line.status, line.requests);
+  // The ledger's old days are deleted; what was ever sent stays counted.
+  addToCounter(db, `requests:${line.phase}:${statusClass(line.status)}`, line.requests, line.dayStartMs);
 }
 
 const readUsageStatement = statement<LedgerLine, [number]>(

@@ -4,6 +4,7 @@ import { findAthletes } from "../../src/db/athletes.ts";
 import { pruneAudit, readAudit } from "../../src/db/audit.ts";
 import { findBatches } from "../../src/db/batches.ts";
 import { countOpenFindings } from "../../src/db/findings.ts";
+import { readLiveCounts } from "../../src/db/live-counts.ts";
 import type { Db } from "../../src/db/open.ts";
 import { type RaceFilter, readRaces } from "../../src/db/race-queries.ts";
 import { countEndedSince, readSyncs } from "../../src/db/syncs.ts";
@@ -49,6 +50,15 @@ for (const [what, index, read] of LISTS) {
 test("syncs that ended lately are counted by the index of that span, not by reading all", () => {
   const plan = plansOf((db) => countEndedSince(db, epochMs(5)));
   expect(plan).toContain("syncs_ended (completed_at_ms>? AND completed_at_ms<?)");
+});
+
+test("what is under way is counted by the indexes that hold only that", () => {
+  const steps = plansOf(readLiveCounts).split("\n");
+  const scans = steps.filter((step) => step.startsWith("SCAN"));
+  expect(scans).toHaveLength(4);
+  for (const index of ["syncs_in_progress", "batches_live", "races_pending", "findings_one_open_a_trouble"]) {
+    expect(scans.filter((step) => step.includes(index))).toHaveLength(1);
+  }
 });
 
 test("open findings are counted by the index that holds only those", () => {

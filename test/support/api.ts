@@ -51,6 +51,7 @@ export function createTestApi(
   options: TestEngineOptions & {
     readonly withoutStrava?: boolean;
     readonly started?: boolean;
+    readonly isMetricsPublic?: boolean;
     readonly connect?: Partial<ConnectRules>;
   } = {},
 ): TestApi {
@@ -121,6 +122,8 @@ export function createTestApi(
     randomBytes: (count) => new Uint8Array(count).fill(++made),
     traceUrl: (traceId) => `https://traces.test/${traceId}`,
     version: "1.2.3",
+    readProcess: () => ({ residentBytes: 50_000_000, cpuSeconds: 1.5, openFiles: 20 }),
+    isMetricsPublic: options.isMetricsPublic ?? false,
   });
 
   async function call(method: string, path: string, body: unknown, { token, headers }: CallOptions): Promise<Answer> {

@@ -1,8 +1,8 @@
 import type { Fault } from "../../core/fault.ts";
+import type { RequestPhase } from "../../core/request-phase.ts";
 import type { Hold } from "../../core/snapshot.ts";
 import type { SyncClass } from "../../core/sync.ts";
 import type { AthleteId } from "../../core/units.ts";
-import type { RequestPhase } from "../../db/quota.ts";
 import type { StravaClient } from "../../strava/client.ts";
 import type { Reply } from "../../strava/reply.ts";
 import type { Span } from "../../telemetry/tracing.ts";

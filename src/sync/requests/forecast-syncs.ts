@@ -1,7 +1,8 @@
 import { type ClubForecast, type DoneAt, forecastClub } from "../../core/forecast.ts";
 import { type QuotaRules, windowStartMs } from "../../core/quota.ts";
+import type { RequestPhase } from "../../core/request-phase.ts";
 import { type EpochMs, epochMs, plusMs } from "../../core/units.ts";
-import { type RequestPhase, readLedger } from "../../db/quota.ts";
+import { readLedger } from "../../db/quota.ts";
 import { meanListLength, readSyncNeeds } from "../../db/sync-needs.ts";
 import type { SyncContext } from "../context.ts";
 

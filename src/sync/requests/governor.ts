@@ -10,11 +10,11 @@ import {
 } from "../../core/breaker.ts";
 import type { Fault } from "../../core/fault.ts";
 import { admitRequest, holdAfterRefusal, type Quota, type QuotaRules } from "../../core/quota.ts";
+import type { RequestPhase } from "../../core/request-phase.ts";
 import type { Hold } from "../../core/snapshot.ts";
 import type { SyncClass } from "../../core/sync.ts";
 import { type Clock, type Dice, type EpochMs, plusMs } from "../../core/units.ts";
 import type { Db } from "../../db/open.ts";
-import type { RequestPhase } from "../../db/quota.ts";
 import type { Reply } from "../../strava/reply.ts";
 import { type Asker, createPlaces } from "./places.ts";
 import { openQuotaBooks } from "./quota-books.ts";

@@ -1,7 +1,7 @@
+import type { RequestPhase } from "../../core/request-phase.ts";
 import type { Hold } from "../../core/snapshot.ts";
 import { classRank, type SyncClass } from "../../core/sync.ts";
 import { type AthleteId, type Clock, MINUTE_MS } from "../../core/units.ts";
-import type { RequestPhase } from "../../db/quota.ts";
 
 /** Who asks for a request, and for what. */
 export type Asker = {

@@ -8,11 +8,12 @@ import {
   unknownQuota,
   windowStartMs,
 } from "../../core/quota.ts";
+import type { RequestPhase } from "../../core/request-phase.ts";
 import type { Hold } from "../../core/snapshot.ts";
 import { type AthleteId, type Clock, type EpochMs, plusMs, SECOND_MS } from "../../core/units.ts";
 import { formatGovernorState, readGovernorState, storeGovernorState } from "../../db/governor-state.ts";
 import type { Db } from "../../db/open.ts";
-import { addToLedger, type LedgerLine, type RequestPhase, readQuota, storeQuota } from "../../db/quota.ts";
+import { addToLedger, type LedgerLine, readQuota, storeQuota } from "../../db/quota.ts";
 import type { Reply } from "../../strava/reply.ts";
 
 /**
