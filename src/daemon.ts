@@ -8,11 +8,13 @@ import { type Listener, listen } from "./api/listen.ts";
 import { systemClock, systemDice } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { rollHex } from "./core/dice.ts";
+import type { Incident } from "./core/incident.ts";
 import type { QuotaRules } from "./core/quota.ts";
-import { type Clock, type Dice, type Fetch, SECOND_MS } from "./core/units.ts";
+import { type Clock, type Dice, type Fetch, MINUTE_MS, SECOND_MS } from "./core/units.ts";
 import { createJobs, HEALTH_JOB, REVOKE_JOB, SUBSCRIPTION_JOB } from "./daemon-jobs.ts";
 import { hasAdminToken, insertAdminToken } from "./db/admin-tokens.ts";
 import { retryWhenBusy } from "./db/busy.ts";
+import { noteDaemonStart } from "./db/daemon-starts.ts";
 import { type DataDirectory, openDataDirectory } from "./db/data-directory.ts";
 import { migrate, migrationsFolder } from "./db/migrate.ts";
 import { closeDatabase, type Db, openDatabase } from "./db/open.ts";
@@ -105,7 +107,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ownAddress = listener.url;
     undo.push(() => void listener.stopNow());
     // A foreign writer (a backup, a person with a shell) may hold the lock just now: that is waited for.
-    const recovered = await patiently(clock, () => recoverLeftBatches(running.context));
+    const recovered = await patiently(clock, () => takeUp(running.context));
     writeRuntimeFile(directory.runtimePath, { address: listener.url, pid: process.pid, token: runtimeToken });
     // Last of all that may fail: a token that was made and never shown would be lost.
     const madeAdminToken = await patiently(clock, () => makeFirstToken(config, running.context));
@@ -260,9 +262,34 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
     revokeJob: REVOKE_JOB,
     quotaRules,
     forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: config.requestsInFlight }),
+    incidentConfig: () => incidentConfigOf(config, running),
     connectRules: { mode: config.connect, clubId: config.strava.clubId, athleteCapacity: config.athleteCapacity },
   });
   return listen({ host: config.host, port: config.port, fetch: (request) => api.fetch(request) });
+}
+
+/** Thresholds and mode as the monitor goes by them now; the rest is as it was configured. */
+function incidentConfigOf(config: Config, { monitor, thresholds, context }: Running): Incident["config"] {
+  const { stallAfterDiscoveryMs, stallAfterEnrichmentMs, leaseMs, enrichmentBatchSize, healing } =
+    monitor.rules("schedule");
+  const periodMs = periodOf(config.healthCron, config.timezone, context.clock.nowMs());
+  return {
+    stall_after_discovery_ms: stallAfterDiscoveryMs,
+    stall_after_enrichment_ms: stallAfterEnrichmentMs,
+    lease_ms: leaseMs,
+    enrichment_batch_size: enrichmentBatchSize,
+    max_attempts: config.maxAttempts,
+    max_remedies: thresholds.view().current.maxRemedies,
+    concurrency: config.concurrency,
+    healing,
+    // Of a pattern that never comes the period has no end.
+    health_period_ms: Number.isFinite(periodMs) ? periodMs : MINUTE_MS,
+    processor_cron: config.processorCron,
+    health_cron: config.healthCron,
+    full_sync_cron: config.fullSyncCron ?? "",
+    incremental_sync_cron: config.incrementalSyncCron ?? "",
+    timezone: config.timezone,
+  };
 }
 
 /** Without a configured token and without one in the database, nobody could get in. */
@@ -275,6 +302,13 @@ function makeFirstToken(config: Config, context: SyncContext): string | undefine
     insertAdminToken(db, { label: "first start", scope: "admin", tokenHash, nowMs: clock.nowMs(), expiresAtMs: null });
   });
   return token;
+}
+
+/** Takes up what the former process left, and remembers this start. @returns how many batches were left. */
+function takeUp(context: SyncContext): number {
+  const recovered = recoverLeftBatches(context);
+  context.commits.now(() => noteDaemonStart(context.db, context.clock.nowMs()));
+  return recovered;
 }
 
 function patiently<T>(clock: Clock, work: () => T extends PromiseLike<unknown> ? never : T): Promise<T> {

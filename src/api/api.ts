@@ -17,6 +17,7 @@ import { errorAnswers } from "./errors.ts";
 import { findingRoutes } from "./findings.ts";
 import { createGate, type Gate, type GatedRoute } from "./gate.ts";
 import { healthRoutes } from "./health.ts";
+import { incidentRoutes } from "./incident.ts";
 import { inviteRoutes } from "./invites.ts";
 import { metricRoutes } from "./metrics.ts";
 import { makeOpenApiDocument, type OpenApiDocument } from "./open-api.ts";
@@ -115,6 +116,7 @@ function buildApp(deps: RouteDeps) {
     .use(syncStartRoutes(deps))
     .use(syncStatusRoutes(deps))
     .use(syncRoutes(deps))
+    .use(incidentRoutes(deps))
     .use(syncActionRoutes(deps))
     .use(healthRoutes(deps))
     .use(findingRoutes(deps))

@@ -1,6 +1,7 @@
 import type { Alerter } from "../alerts/alerter.ts";
 import type { ChannelKeeper } from "../alerts/keep-channels.ts";
 import type { ClubForecast } from "../core/forecast.ts";
+import type { Incident } from "../core/incident.ts";
 import type { QuotaRules } from "../core/quota.ts";
 import type { EpochMs } from "../core/units.ts";
 import type { RandomBytes } from "../db/seal.ts";
@@ -31,6 +32,8 @@ export type ApiDeps = {
   readonly quotaRules: QuotaRules;
   /** When the syncs in progress will be done, as things stand now. */
   readonly forecast: () => ClubForecast;
+  /** The settings that an incident file tells of, as they are now. */
+  readonly incidentConfig: () => Incident["config"];
   readonly connectRules: ConnectRules;
   readonly auth: Auth;
   /** For new tokens: the machine's own, never dice. */

@@ -5,6 +5,7 @@ import { demo } from "./demo.ts";
 import { healthApply } from "./health-apply.ts";
 import { healthCheck } from "./health-check.ts";
 import { healthFindings } from "./health-findings.ts";
+import { incidentExport } from "./incident-export.ts";
 import { incidentReplay } from "./incident-replay.ts";
 import { migrate } from "./migrate.ts";
 import { openapi } from "./openapi.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   healthCheck,
   healthFindings,
   healthApply,
+  incidentExport,
   incidentReplay,
   alertTest,
   webhookShow,

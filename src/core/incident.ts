@@ -99,7 +99,7 @@ const BATCH = record({
 const RACE = record({
   number: whole("Made up for this file.", 1),
   pending_at: moment("Since when it needed enrichment."),
-  bound: listOf(record({ at: moment("From then on."), batch_id: whole() }), "Which batch was to take it."),
+  bound: listOf(record({ at: moment("From then on."), batch_id: whole(), by: BY }), "Which batch was to take it."),
   settled_at: orNull(moment("When it needed none any more; null: it still does.")),
   settled: orNull(word(["enriched", "unavailable", "failed"])),
   settled_by: orNull(BY),

@@ -34,6 +34,7 @@ export function snapshotAt(incident: Incident, nowMs: EpochMs): SyncSnapshot {
   });
   const counts = countStates(held.filter(({ batch }) => batch.type === phase));
   const pending = incident.races.filter((race) => isPendingAt(race, nowMs));
+  const unserved = phase === "enrichment" ? findUnserved(pending, held, nowMs) : [];
   return {
     syncId: syncId(Number(sync.id)),
     athleteId: SOMEBODY,
@@ -47,9 +48,10 @@ export function snapshotAt(incident: Incident, nowMs: EpochMs): SyncSnapshot {
       cursor: firstCursor(epochMs(sync.started_at)),
       liveBatches: counts.pending + counts.processing,
       discoveryFailure: phase === "discovery" ? discoveryFailure(held) : undefined,
-      unserved: phase === "enrichment" ? countUnserved(pending, held, nowMs) : [],
+      unserved: countUnserved(unserved),
       racesPending: pending.length,
     },
+    strayRaces: findStrays(unserved),
     liveBatches: held.flatMap(({ batch, state }) => showLive(batch, state, { nowMs, leaseMs: config.lease_ms })),
     counts,
     batchesCompleted: held.filter(({ state }) => state.status === "completed").length,
@@ -79,11 +81,13 @@ export function rulesAt(incident: Incident, nowMs: EpochMs, rules: ReplayRules):
 
 type Held = { readonly batch: IncidentBatch; readonly state: IncidentBatchState };
 
+/** What held at that moment. What follows upon a remedy of it (a claim, in the same millisecond) came after the check too. */
 function lastSeen<Entry extends { readonly at: number; readonly by?: MadeBy }>(
   entries: readonly Entry[],
   nowMs: EpochMs,
 ): Entry | undefined {
-  return entries.findLast((entry) => isSeenAt(nowMs, entry));
+  const unseen = entries.findIndex((entry) => !isSeenAt(nowMs, entry));
+  return unseen === -1 ? entries.at(-1) : entries[unseen - 1];
 }
 
 function phaseAt({ sync }: Incident, nowMs: EpochMs): Pick<IncidentPhase, "phase" | "list_complete"> {
@@ -115,26 +119,43 @@ function discoveryFailure(held: readonly Held[]): string | undefined {
   return isExhausted ? (newest.batch.error ?? "its batch failed for good") : undefined;
 }
 
-/** As the plan counts them: pending races that no live batch holds, by the size of the batch that failed with them. */
-function countUnserved(
+/** Pending races that no live batch holds, each with the batch that it is bound to, if that is there. */
+function findUnserved(
   pending: readonly IncidentRace[],
   held: readonly Held[],
   nowMs: EpochMs,
-): SyncSnapshot["plan"]["unserved"] {
+): readonly { readonly holder: Held | undefined }[] {
   const byId = new Map(held.map((one) => [one.batch.id, one]));
-  const groups = new Map<number | undefined, number>();
-  for (const race of pending) {
+  return pending.flatMap((race) => {
     const bound = lastSeen(race.bound, nowMs);
     const holder = bound === undefined ? undefined : byId.get(bound.batch_id);
-    const isServing = holder?.state.status === "pending" || holder?.state.status === "processing";
-    if (isServing && holder.batch.type === "enrichment") continue;
-    const isExhausted = holder?.state.status === "failed" && holder.batch.exhausted;
-    const size = isExhausted ? holder.batch.size : undefined;
+    const isLive = holder?.state.status === "pending" || holder?.state.status === "processing";
+    return isLive && holder.batch.type === "enrichment" ? [] : [{ holder }];
+  });
+}
+
+/** The size of the batch that failed for good; undefined where none did. */
+const exhaustedSizeOf = (holder: Held | undefined): number | undefined =>
+  holder?.state.status === "failed" && holder.batch.exhausted ? holder.batch.size : undefined;
+
+/** As the plan counts them: by the size of the batch that failed with them. */
+function countUnserved(unserved: ReturnType<typeof findUnserved>): SyncSnapshot["plan"]["unserved"] {
+  const groups = new Map<number | undefined, number>();
+  for (const { holder } of unserved) {
+    const size = exhaustedSizeOf(holder);
     groups.set(size, (groups.get(size) ?? 0) + 1);
   }
   return [...groups]
     .map(([exhaustedSize, count]) => ({ exhaustedSize, count }))
     .sort((a, b) => (a.exhaustedSize ?? 0) - (b.exhaustedSize ?? 0));
+}
+
+/** Those that are bound to a batch which is there, and will never take them. */
+function findStrays(unserved: ReturnType<typeof findUnserved>): SyncSnapshot["strayRaces"] {
+  const ids = unserved.flatMap(({ holder }) =>
+    holder === undefined || exhaustedSizeOf(holder) !== undefined ? [] : [holder.batch.id],
+  );
+  return ids.length === 0 ? undefined : { count: ids.length, batchId: batchId(Math.min(...ids)) };
 }
 
 /** When a page was stored or a race settled last, before that moment. */

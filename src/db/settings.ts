@@ -13,6 +13,8 @@ export type SettingName =
   | "paused"
   // What somebody changed of the rules for alerts, as JSON.
   | "alert_rules"
+  // The last starts of the daemon, as a JSON array: what an incident file tells of it.
+  | "daemon_starts"
   // What the governor knows beside the quota's windows.
   | "governor"
   // Strava's events: the unguessable part of the path and the token of the handshake, both sealed.

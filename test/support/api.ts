@@ -11,6 +11,7 @@ import type { SyncContext } from "../../src/sync/context.ts";
 import { assembleEvents } from "../../src/sync/events/assemble-events.ts";
 import { forecastSyncs } from "../../src/sync/requests/forecast-syncs.ts";
 import { createTestEngine, type TestEngine, type TestEngineOptions } from "./engine.ts";
+import { incidentConfigOf } from "./exports.ts";
 
 export const ADMIN_TOKEN = "admin-token-of-the-test";
 export const RUNTIME_TOKEN = "runtime-token-of-the-test";
@@ -111,6 +112,7 @@ export function createTestApi(
     revokeJob: "revoke-grants",
     quotaRules,
     forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: options.requestsInFlight ?? 8 }),
+    incidentConfig: () => incidentConfigOf(engine),
     connectRules: { mode: "open", clubId: undefined, athleteCapacity: undefined, ...options.connect },
     auth: createAuth({
       context,

@@ -12,6 +12,7 @@ import {
   type SyncId,
 } from "../../src/core/units.ts";
 import { upsertAthlete } from "../../src/db/athletes.ts";
+import { noteDaemonStart } from "../../src/db/daemon-starts.ts";
 import type { Commits } from "../../src/db/group-commit.ts";
 import { migrate, migrationsFolder } from "../../src/db/migrate.ts";
 import { type Db, openMemoryDatabase } from "../../src/db/open.ts";
@@ -89,6 +90,7 @@ export function createTestEngine(options: TestEngineOptions = {}): TestEngine {
   migrate(db, { folder: migrationsFolder(), nowMs: clock.nowMs(), programVersion: "test" });
   const engine = boot(options, { clock, sandbox, db, boots: 0 });
   engine.commits.now(() => {
+    noteDaemonStart(db, clock.nowMs());
     for (const {
       stravaId,
       firstName,
@@ -203,6 +205,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
       mortal.kill();
       const next = boot(options, { clock, sandbox, db, boots: boots + 1 });
       recoverLeftBatches(next.context);
+      next.commits.now(() => noteDaemonStart(db, clock.nowMs()));
       next.processor.wake();
       next.events.inbox.wake();
       return next;

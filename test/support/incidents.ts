@@ -61,7 +61,7 @@ export function aRace(changes: Partial<Incident["races"][number]> = {}): Inciden
   return {
     number: 1,
     pending_at: STARTED,
-    bound: [{ at: STARTED, batch_id: 1 }],
+    bound: [{ at: STARTED, batch_id: 1, by: "daemon" }],
     settled_at: null,
     settled: null,
     settled_by: null,
