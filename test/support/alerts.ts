@@ -107,15 +107,21 @@ export async function alertTick(engine: TestEngine): Promise<void> {
   await engine.clock.advance(0);
 }
 
-/**
- * Lets simulated time pass until something is so; real sockets are waited for in between.
- * @param stepMs so much of it at once.
- */
-export async function passUntil(engine: TestEngine, isSo: () => boolean, stepMs = 100): Promise<void> {
-  for (let step = 0; step < 2_000; step++) {
+/** So much simulated time passes at once while sockets are waited for: a delivery's limit is many of these. */
+const STEP_MS = 100;
+
+/** Lets simulated time pass until something is so, a little at once: real sockets answer in between. */
+export async function passUntil(engine: TestEngine, isSo: () => boolean): Promise<void> {
+  for (let step = 0; step < 5_000; step++) {
     if (isSo()) return;
-    await engine.clock.advance(stepMs);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await engine.clock.advance(STEP_MS);
+    await new Promise((resolve) => setTimeout(resolve, 2));
   }
   throw new Error("It does not come about");
+}
+
+/** Lets the time pass until the next message is due, while nothing is under way. */
+export async function passTillDue(engine: TestEngine): Promise<void> {
+  const due = messagesOf(engine).flatMap(({ settledAtMs, runAfterMs }) => (settledAtMs === null ? [runAfterMs] : []));
+  await engine.clock.advance(Math.max(0, Math.min(...due) - engine.clock.nowMs()));
 }
