@@ -1,4 +1,4 @@
-import type { Clock } from "../core/units.ts";
+import type { Clock, EpochMs } from "../core/units.ts";
 import { isBusy } from "./busy.ts";
 import type { Db } from "./open.ts";
 import { inSavepoint, inWriteTransaction } from "./transaction.ts";
@@ -17,6 +17,8 @@ export type Commits = {
   afterCommit(done: () => void): void;
   /** Inside `work`: writes something once at the end of the transaction, for all the work that shares it. */
   atEnd(write: () => void): void;
+  /** The moment of the open transaction: all that it writes happened at once. undefined outside of one. */
+  momentMs(): EpochMs | undefined;
   /** The number of the open transaction, or of the last one: what was checked in the same one still holds. */
   transaction(): number;
   /** Resolves when everything queued so far is committed or refused. */
@@ -57,6 +59,7 @@ export function createCommits(options: {
   let callbacks: (() => void)[] = [];
   let idle: (() => void)[] = [];
   let number = 0;
+  let momentMs: EpochMs | undefined;
   let endings: (() => void)[] = [];
 
   function schedule(delayMs: number): void {
@@ -98,16 +101,27 @@ export function createCommits(options: {
     callbacks = [];
     endings = [];
     number++;
-    const result = inWriteTransaction<T>(db, () => {
-      const value = work();
-      for (const write of endings) writeEnding(write);
-      callbacks.push(beforeCommit());
-      return value;
-    });
+    const result = within(() =>
+      inWriteTransaction<T>(db, () => {
+        const value = work();
+        for (const write of endings) writeEnding(write);
+        callbacks.push(beforeCommit());
+        return value;
+      }),
+    );
     const committed = callbacks;
     callbacks = [];
     for (const done of committed) callBack(done);
     return result;
+  }
+
+  function within<T>(transaction: () => T): T {
+    momentMs = clock.nowMs();
+    try {
+      return transaction();
+    } finally {
+      momentMs = undefined;
+    }
   }
 
   /** What is written at the end is nobody's result: when it fails it is undone alone, and told of. */
@@ -170,6 +184,7 @@ export function createCommits(options: {
     },
     afterCommit: (done) => callbacks.push(done),
     atEnd: (write) => endings.push(write),
+    momentMs: () => momentMs,
     transaction: () => number,
     drained: () => (queue.length === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
   };

@@ -39,6 +39,11 @@ export function assembleSync(parts: SyncParts): SyncContext {
     onProblem: (error) =>
       log.error("commit.part_not_written", `Part of a commit could not be written: ${String(error)}`),
   });
+  // What one transaction writes happened at one moment, however long it takes: rows that belong together are told by it.
+  const steadyClock: Clock = {
+    nowMs: () => commits.momentMs() ?? clock.nowMs(),
+    after: (delayMs, work) => clock.after(delayMs, work),
+  };
   const governor = createGovernor({
     db,
     clock,
@@ -54,11 +59,25 @@ export function assembleSync(parts: SyncParts): SyncContext {
     },
   });
   const tokens = createTokenKeeper({
-    store: createTokenStore({ db, clock, seal }),
+    store: createTokenStore({ db, clock: steadyClock, seal }),
     commits,
     strava,
     governor,
     tracer,
   });
-  return { db, commits, clock, dice, log, tracer, strava, governor, tokens, rules, links, bell: createBell(), owner };
+  return {
+    db,
+    commits,
+    clock: steadyClock,
+    dice,
+    log,
+    tracer,
+    strava,
+    governor,
+    tokens,
+    rules,
+    links,
+    bell: createBell(),
+    owner,
+  };
 }

@@ -261,3 +261,23 @@ test("drained also comes when what was queued is refused", async () => {
   await drained;
   expect(await refused).toBe("refused: no");
 });
+
+test("a transaction has one moment, however the clock runs on meanwhile; outside of one there is none", async () => {
+  const startedMs = clock.nowMs();
+  const moments: (number | undefined)[] = [];
+  commits.now(() => {
+    moments.push(commits.momentMs());
+    clock.jumpTo(startedMs + 7);
+    moments.push(commits.momentMs());
+  });
+  expect(moments).toEqual([startedMs, startedMs]);
+  expect(commits.momentMs()).toBeUndefined();
+  expect(() =>
+    commits.now(() => {
+      throw new Error("undone");
+    }),
+  ).toThrow("undone");
+  expect(commits.momentMs()).toBeUndefined();
+  commits.now(() => moments.push(commits.momentMs()));
+  expect(moments[2]).toBe(startedMs + 7);
+});
