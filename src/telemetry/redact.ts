@@ -22,6 +22,10 @@ const SECRET_TEXTS: readonly RegExp[] = [
   /([?&]code=)[^\s"&]+/gi,
   // The unguessable part of the path at which Strava's events come in.
   /(\/webhooks\/strava\/)[\w-]+/gi,
+  // The secret of a webhook of ours, and the addresses of Slack's and Discord's, which are secrets themselves.
+  /(\bwhsec_)[\w+/=]+/g,
+  /(hooks\.slack\.com\/)[^\s"]+/gi,
+  /(discord(?:app)?\.com\/api\/webhooks\/)[^\s"]+/gi,
   // Credentials inside an address: https://user:password@host.
   /(:\/\/)[^\s/@]+(?=@)/g,
   // Strava's tokens and client secret: 40 hex digits. Trace ids have 32, SHA-256 sums 64.
