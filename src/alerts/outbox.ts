@@ -1,7 +1,7 @@
 import { afterDelivery, type DeliveryResult } from "../core/delivery.ts";
 import { type EpochMs, SECOND_MS } from "../core/units.ts";
 import { noteChannelFailed, noteChannelSent, readChannel } from "../db/alert-channels.ts";
-import { nextMessageDueAtMs, postponeMessage, readDueMessages, settleMessage } from "../db/alert-messages.ts";
+import { nextMessageDueAtMs, postponeMessage, readNextDueMessages, settleMessage } from "../db/alert-messages.ts";
 import type { AlertChannelRow, AlertMessageRow } from "../db/schema-alerts.ts";
 import type { Seal } from "../db/seal.ts";
 import type { SyncContext } from "../sync/context.ts";
@@ -20,7 +20,8 @@ export type Outbox = {
   stop(limitMs: number): Promise<void>;
 };
 
-const DELIVERIES_AT_ONCE = 3;
+/** One of each channel at once: a receiver that hangs holds up nobody's messages but its own. */
+const DELIVERIES_AT_ONCE = 4;
 /** A delivery takes at most so long, from the name of the host to the answer. */
 export const DELIVERY_LIMIT_MS = 15 * SECOND_MS;
 /** After an error that nobody foresaw (a full disk): again, but not in a tight loop. */
@@ -33,7 +34,7 @@ const WRITE_BACK_MS = SECOND_MS / 2;
  */
 export function createOutbox(context: SyncContext, parts: { seal: Seal; reach: Reach }): Outbox {
   const { db, clock, dice, commits, log } = context;
-  const active = new Map<number, { abort: () => void; done: Promise<unknown> }>();
+  const active = new Map<number, { channelId: number; abort: () => void; done: Promise<unknown> }>();
   let isScheduled = false;
   let isStopping = false;
   let callOffTimer = (): void => {};
@@ -58,8 +59,9 @@ export function createOutbox(context: SyncContext, parts: { seal: Seal; reach: R
   }
 
   function deliverDue(): void {
-    const due = readDueMessages(db, clock.nowMs(), DELIVERIES_AT_ONCE * 2).filter(({ id }) => !active.has(id));
-    for (const message of due.slice(0, DELIVERIES_AT_ONCE - active.size)) void deliver(message);
+    const busy = new Set([...active.values()].map(({ channelId }) => channelId));
+    const due = readNextDueMessages(db, clock.nowMs()).filter(({ channelId }) => !busy.has(channelId));
+    for (const message of due.slice(0, Math.max(0, DELIVERIES_AT_ONCE - active.size))) void deliver(message);
     const nextMs = nextMessageDueAtMs(db, clock.nowMs());
     if (nextMs !== undefined) callOffTimer = clock.after(nextMs - clock.nowMs(), wake);
   }
@@ -90,7 +92,7 @@ export function createOutbox(context: SyncContext, parts: { seal: Seal; reach: R
       controller.abort("stopping");
     };
     const result = attempt(message, channel, controller);
-    active.set(message.id, { abort, done: result.catch(() => undefined) });
+    active.set(message.id, { channelId: message.channelId, abort, done: result.catch(() => undefined) });
     return { result, isCalledOff: () => isCalledOff };
   }
 

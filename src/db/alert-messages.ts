@@ -1,7 +1,8 @@
-import { and, asc, desc, eq, gt, isNotNull, isNull, lt, lte, min, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, min, type SQL, sql } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { type AlertMessageKind, type AlertMessageRow, alertMessages } from "./schema-alerts.ts";
+import { statement } from "./statement.ts";
 
 export type MessageOutcome = "delivered" | "given_up";
 
@@ -26,15 +27,20 @@ export function insertMessage(
     .get();
 }
 
-/** Messages to be delivered now, the longest due first; at most `limit`. */
-export function readDueMessages(db: Db, nowMs: EpochMs, limit: number): readonly AlertMessageRow[] {
-  return db
-    .select()
-    .from(alertMessages)
-    .where(and(OPEN, lte(alertMessages.runAfterMs, nowMs)))
-    .orderBy(asc(alertMessages.runAfterMs), asc(alertMessages.id))
-    .limit(limit)
-    .all();
+/** Of each channel the message that has been due longest: `min` makes SQLite take the other columns from its row. */
+const longestDue = statement<{ id: number; atMs: number }, [number]>(
+  `SELECT id, min(run_after_ms) AS atMs FROM alert_messages INDEXED BY alert_messages_due
+   WHERE settled_at_ms IS NULL AND run_after_ms <= ?1 GROUP BY channel_id ORDER BY atMs, id`,
+);
+
+/** The next message of each channel that has one due, the longest due first. */
+export function readNextDueMessages(db: Db, nowMs: EpochMs): readonly AlertMessageRow[] {
+  const ids = longestDue(db)
+    .all(nowMs)
+    .map(({ id }) => id);
+  if (ids.length === 0) return [];
+  const rows = db.select().from(alertMessages).where(inArray(alertMessages.id, ids)).all();
+  return rows.sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
 }
 
 /** When the next message will be due, of those that are not yet. */

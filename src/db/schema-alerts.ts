@@ -82,7 +82,7 @@ export const alertMessages = sqliteTable(
     outcome: text(),
   },
   (message) => [
-    // Serves readDueMessages.
+    // Serves readNextDueMessages and nextMessageDueAtMs.
     index("alert_messages_due").on(message.runAfterMs, message.id).where(sql`settled_at_ms IS NULL`),
     // Serves pruneHistory.
     index("alert_messages_settled").on(message.settledAtMs).where(sql`settled_at_ms IS NOT NULL`),

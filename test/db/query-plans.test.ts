@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { type BatchId, epochMs, leaseToken, raceId, type SyncId } from "../../src/core/units.ts";
+import * as messageStatements from "../../src/db/alert-messages.ts";
 import * as troubleStatements from "../../src/db/alert-troubles.ts";
 import { readAthleteByStravaId } from "../../src/db/athletes.ts";
 import * as batchStatements from "../../src/db/batches.ts";
@@ -162,6 +163,8 @@ const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
     "alert_troubles_unsettled (rule=? AND",
     ({ db }) => troubleStatements.closeTrouble(db, TROUBLE, NOW),
   ],
+  ["readNextDueMessages", "alert_messages_due", ({ db }) => messageStatements.readNextDueMessages(db, NOW)],
+  ["nextMessageDueAtMs", "alert_messages_due", ({ db }) => messageStatements.nextMessageDueAtMs(db, NOW)],
   [
     "readOpenTroublesOfRule",
     "alert_troubles_unsettled (rule=?)",
