@@ -1,11 +1,12 @@
 import type { DeliveryResult } from "../core/delivery.ts";
+import { reachOf } from "../core/network-address.ts";
 import { SECOND_MS } from "../core/units.ts";
 import { admitHost, type Resolve } from "./address-guard.ts";
 
 /** `fetch`, to an address in place of a name: the certificate is held against the name, and no connection is kept. */
 export type PinnedFetch = (
   request: Request,
-  options: { readonly tls: { readonly serverName: string }; readonly keepalive: false },
+  options: { readonly tls: { readonly serverName?: string }; readonly keepalive: false },
 ) => Promise<Response>;
 
 /** How messages leave this machine; a test hands in its own. */
@@ -43,7 +44,9 @@ export async function post(reach: Reach, posted: Posted, signal: AbortSignal): P
     signal,
   });
   try {
-    const options = { tls: { serverName: url.hostname.replace(/^\[|\]$/g, "") }, keepalive: false } as const;
+    // An address has no name to be asked for; the certificate is held to the address then.
+    const isName = reachOf(url.hostname.replace(/^\[|\]$/g, "")) === undefined;
+    const options = { tls: isName ? { serverName: url.hostname } : {}, keepalive: false } as const;
     const response = await reach.fetch(request, options);
     await response.body?.cancel().catch(() => {}); // Nothing of it is read; a receiver that hangs up first has answered all the same.
     return judge(response);

@@ -1,5 +1,6 @@
 import { createTransport } from "nodemailer";
 import type { DeliveryResult } from "../core/delivery.ts";
+import { reachOf } from "../core/network-address.ts";
 import { SECOND_MS } from "../core/units.ts";
 import { admitHost, type Resolve } from "./address-guard.ts";
 import type { EmailSettings } from "./channel-settings.ts";
@@ -26,7 +27,8 @@ export async function sendEmail(
     requireTLS: tls === "starttls",
     ignoreTLS: tls === "none",
     ...(user === undefined ? {} : { auth: { user, pass: password ?? "" } }),
-    tls: { servername: host, ...(ca === undefined ? {} : { ca }) },
+    // An address has no name to be asked for; the certificate is held to the address then.
+    tls: { ...(reachOf(host) === undefined ? { servername: host } : {}), ...(ca === undefined ? {} : { ca }) },
     connectionTimeout: STEP_LIMIT_MS,
     greetingTimeout: STEP_LIMIT_MS,
     socketTimeout: STEP_LIMIT_MS,
@@ -68,8 +70,9 @@ function unlessAborted(sent: Promise<unknown>, signal: AbortSignal): Promise<unk
 function inWords(error: unknown, host: string): string {
   const { code, command, responseCode } = { code: "", command: "", responseCode: 0, ...asObject(error) };
   if (code === "EAUTH") return `The mail server takes no such user and password (${responseCode || "no code"}).`;
+  if (code === "ETLS" && command === "STARTTLS")
+    return "The mail server does not offer STARTTLS. Set tls of the channel to what it offers.";
   if (Number(responseCode) > 0) return `The mail server answered ${responseCode} to ${command || "a command"}.`;
-  if (code === "ETLS") return "The mail server does not offer STARTTLS. Set tls of the channel to what it offers.";
   if (isCertificateProblem(error))
     return `The mail server's certificate is not one for ${host} that this machine trusts.`;
   return `The mail server could not be reached (${code || "no code"}).`;

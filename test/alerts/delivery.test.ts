@@ -77,14 +77,17 @@ describe("a webhook", () => {
     const one = receiver({ tls: true });
     addChannel(engine, webhookTo(`https://receiver.test:${one.port}/`), "its own name");
     addChannel(engine, webhookTo(`https://other.test:${one.port}/`), "another name");
+    addChannel(engine, webhookTo(`https://127.0.0.1:${one.port}/`), "its address");
     makeTrouble(engine);
-    const isTried = () => messagesOf(engine).length === 2 && messagesOf(engine).every(({ attempts }) => attempts > 0);
+    const isTried = () => messagesOf(engine).length === 3 && messagesOf(engine).every(({ attempts }) => attempts > 0);
     await passUntil(engine, isTried);
     expect(messagesOf(engine)).toMatchObject([
       { outcome: "delivered" },
       { outcome: null, error: "It could not be reached (ERR_TLS_CERT_ALTNAME_INVALID)." },
+      { outcome: "delivered" },
     ]);
-    expect(one.requests().map(({ headers }) => headers.get("host"))).toEqual([`receiver.test:${one.port}`]);
+    const hosts = one.requests().map(({ headers }) => headers.get("host"));
+    expect(hosts.sort()).toEqual([`127.0.0.1:${one.port}`, `receiver.test:${one.port}`]);
   });
 
   test("that is down for a while gets every message when it is back, under the ids of the first tries", async () => {
@@ -251,11 +254,17 @@ describe("mail", () => {
       ...values,
     }) as ChannelSettings;
 
-  for (const tls of ["none", "starttls", "tls"] as const) {
-    test(`arrives at a real server (encryption: ${tls}), signed in, to everybody`, async () => {
+  for (const [tls, host] of [
+    ["none", "receiver.test"],
+    ["starttls", "receiver.test"],
+    ["tls", "receiver.test"],
+    ["starttls", "127.0.0.1"],
+    ["tls", "127.0.0.1"],
+  ] as const) {
+    test(`arrives at a real server (encryption: ${tls}, at ${host}), signed in, to everybody`, async () => {
       const engine = createEngine();
       const server = await mailServer({ tls, user: "club", password: "pass word" });
-      addChannel(engine, mailTo(server, { tls, user: "club", password: "pass word", ca: RECEIVER_CERT }));
+      addChannel(engine, mailTo(server, { host, tls, user: "club", password: "pass word", ca: RECEIVER_CERT }));
       makeTrouble(engine);
       await passUntil(engine, () => messagesOf(engine)[0]?.outcome === "delivered");
       const [mail] = server.mails();
@@ -371,6 +380,28 @@ describe("what the others take", () => {
     expect(discord.requests()[0]?.body.content).toContain("**A sync failed**");
     expect(discord.requests()[0]?.body.content.length).toBeLessThanOrEqual(2_000);
   });
+});
+
+test("a receiver that hangs holds up its own messages, one at a time, and nobody else's, however many they are", async () => {
+  const engine = createEngine();
+  const [hanging, prompt] = [receiver(), receiver()];
+  hanging.hang();
+  addChannel(engine, webhookTo(hanging.url), "hanging");
+  for (let n = 1; n <= 12; n++) {
+    makeTrouble(engine, `athlete:${n}`);
+    await engine.clock.advance(1_100);
+  }
+  addChannel(engine, webhookTo(prompt.url), "prompt");
+  makeTrouble(engine, "athlete:99");
+  const sinceMs = engine.clock.nowMs();
+  await passUntil(engine, () => prompt.requests().length === 1);
+  expect(engine.clock.nowMs() - sinceMs).toBeLessThan(3_000);
+  expect(hanging.requests().length).toBeLessThanOrEqual(2);
+  expect(messagesOf(engine).filter(({ outcome }) => outcome === null).length).toBeGreaterThanOrEqual(13);
+  hanging.answerWith(200);
+  await passUntil(engine, () => settled(engine));
+  const told = new Set(hanging.requests().map(({ body }) => body.data.subject));
+  expect(told.size).toBe(13);
 });
 
 test("each channel gets its own copy; one that is switched off, or whose settings do not open, holds none of the others up", async () => {

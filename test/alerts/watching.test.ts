@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { DAY_MS, epochMs, HOUR_MS } from "../../src/core/units.ts";
 import type { FaultRule } from "../../src/sandbox/faults.ts";
+import { cancelSync } from "../../src/sync/end-sync.ts";
 import {
   alertMinutes,
   alertTick,
@@ -13,6 +14,7 @@ import {
 } from "../support/alerts.ts";
 import type { TestEngine } from "../support/engine.ts";
 import { byHand, stepUntil } from "../support/hand.ts";
+import { syncOf } from "../support/syncs.ts";
 
 /** Strava says 403 to whatever is asked of its API. */
 const INACTIVE = {
@@ -114,6 +116,18 @@ describe("Strava", () => {
       "alert: Strava refuses the application",
       "recovery: Strava takes the application again",
     ]);
+  });
+
+  test("refusing the application is not over because nobody asks: only an answer tells", async () => {
+    const engine = engineThatTells();
+    engine.sandbox.injectFault(INACTIVE);
+    const id = engine.start();
+    await minutes(engine, 5);
+    expect(open(engine)).toEqual(["app_inactive application"]);
+    engine.commits.now(() => cancelSync(engine.context, syncOf(engine, id)));
+    await minutes(engine, 60);
+    expect(open(engine)).toEqual(["app_inactive application"]);
+    expect(saidBy(engine)).toHaveLength(1);
   });
 
   test("the day's quota used up with syncs in progress is told of; a quarter's is not, nor a day's without work", async () => {

@@ -144,6 +144,8 @@ describe("channels", () => {
       [{ ...MAIL, host: "10.0.0.1" }, "host"],
       [{ ...MAIL, to: [] }, "to"],
       [{ ...MAIL, to: ["a@b.test\r\nBcc: c@d.test"] }, "to"],
+      [{ ...MAIL, to: ["Somebody <a@b.test>"] }, "to"],
+      [{ ...MAIL, from: "a\r\nBcc:c@d.test" }, "from"],
       [{ ...MAIL, from: "nobody" }, "from"],
       [{ ...MAIL, password: undefined }, "password"],
       [{ ...MAIL, tls: "none" }, "tls"],
@@ -231,6 +233,7 @@ describe("rules", () => {
     expect(ruleIn(await get(RULES), "sync_failed")).toMatchObject({ after_occurrences: 3 });
     await patch(RULES, { sync_failed: { recovery: false } });
     expect(ruleIn(await get(RULES), "sync_failed")).toMatchObject({ after_occurrences: 3, recovery: false });
+    expect(ruleIn(await get(RULES), "quota_exhausted")).toMatchObject({ enabled: false });
     await patch(RULES, { sync_failed: null });
     expect(ruleIn(await get(RULES), "sync_failed")).toEqual(before as never);
     const [newest, , oldest] = (await get("/api/admin/audit?action=alert_rules.changed")).body.items;

@@ -17,6 +17,8 @@ export type WebhookReceiver = {
   requests(): readonly ReceivedMessage[];
   /** Answers the next requests so; 200 unless told. */
   answerWith(status: number, headers?: Readonly<Record<string, string>>): void;
+  /** Requests that were called off before they were answered. */
+  calledOff(): number;
   /** Leaves the next requests without an answer. */
   hang(): void;
   stop(): Promise<void>;
@@ -25,12 +27,16 @@ export type WebhookReceiver = {
 /** A receiver of messages on the loopback interface: a real HTTP server, or HTTPS as `receiver.test`. */
 export function startWebhookReceiver(options: { port?: number; tls?: boolean } = {}): WebhookReceiver {
   const received: ReceivedMessage[] = [];
+  let calledOff = 0;
   let answer: { status: number; headers: Readonly<Record<string, string>> } | "none" = { status: 200, headers: {} };
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: options.port ?? 0,
     ...(options.tls === true ? { tls: { cert: RECEIVER_CERT, key: RECEIVER_KEY } } : {}),
     async fetch(request) {
+      request.signal.addEventListener("abort", () => {
+        calledOff++;
+      });
       const text = await request.text();
       const { pathname, search } = new URL(request.url);
       received.push({ path: pathname + search, headers: request.headers, text, body: JSON.parse(text) });
@@ -45,6 +51,7 @@ export function startWebhookReceiver(options: { port?: number; tls?: boolean } =
     answerWith(status, headers = {}) {
       answer = { status, headers };
     },
+    calledOff: () => calledOff,
     hang() {
       answer = "none";
     },
