@@ -213,7 +213,8 @@ export const SETTINGS = {
   }),
   pingUrl: optional("BROOMWAGON_PING_URL", {
     ...exactHttpUrl,
-    description: "To be asked after each health check, so that somebody outside notices when it stops. Not built yet.",
+    description:
+      "Asked after each health check (and /start before, /fail after one that failed), so that somebody outside notices when they stop.",
   }),
   metricsPublic: setting("BROOMWAGON_METRICS_PUBLIC", {
     ...yesOrNo,

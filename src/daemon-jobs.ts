@@ -17,6 +17,8 @@ import type { Processor } from "./sync/processor.ts";
 import { pruneHistory } from "./sync/prune-history.ts";
 import { syncAll } from "./sync/sync-all.ts";
 
+/** The job whose turns the processor's ticks are. */
+export const PROCESSOR_JOB = "batch-processor";
 /** The job whose turns the monitor's health is judged by. */
 export const HEALTH_JOB = "health-check";
 /** The job that revokes grants; also run at once after an erasure. */
@@ -71,7 +73,7 @@ export function createJobs(parts: {
       : "incremental";
   };
   return [
-    job("batch-processor", config.processorCron, "skip", () => processor.tick()),
+    job(PROCESSOR_JOB, config.processorCron, "skip", () => processor.tick()),
     job(HEALTH_JOB, config.healthCron, "skip", async () => {
       await monitor.tick();
     }),

@@ -11,7 +11,7 @@ import { rollHex } from "./core/dice.ts";
 import type { Incident } from "./core/incident.ts";
 import type { QuotaRules } from "./core/quota.ts";
 import { type Clock, type Dice, type Fetch, MINUTE_MS, SECOND_MS } from "./core/units.ts";
-import { createJobs, HEALTH_JOB, REVOKE_JOB, SUBSCRIPTION_JOB } from "./daemon-jobs.ts";
+import { createJobs, HEALTH_JOB, PROCESSOR_JOB, REVOKE_JOB, SUBSCRIPTION_JOB } from "./daemon-jobs.ts";
 import { hasAdminToken, insertAdminToken } from "./db/admin-tokens.ts";
 import { retryWhenBusy } from "./db/busy.ts";
 import { noteDaemonStart } from "./db/daemon-starts.ts";
@@ -24,8 +24,10 @@ import { createSeal, openCheckWord, type Seal, sealCheckWord } from "./db/seal.t
 import { loadSecretKey } from "./db/secret-key.ts";
 import { readSetting, storeSetting } from "./db/settings.ts";
 import { createMonitor, type Monitor } from "./health/monitor.ts";
+import { createPing, type Ping } from "./health/ping.ts";
 import { recoverLeftBatches } from "./health/recover.ts";
 import { keepThresholds, type ThresholdKeeper } from "./health/thresholds.ts";
+import { watchMonitor } from "./health/watch.ts";
 import { createScheduler, periodOf, type Scheduler } from "./scheduler/scheduler.ts";
 import { createStravaClient } from "./strava/client.ts";
 import { assembleSync } from "./sync/assemble.ts";
@@ -129,6 +131,7 @@ type Running = {
   processor: Processor;
   events: StravaEvents;
   monitor: Monitor;
+  ping: Ping | undefined;
   thresholds: ThresholdKeeper;
   alerts: Alerter;
   channels: ChannelKeeper;
@@ -209,7 +212,10 @@ function assemble(
   const events = assembleEvents(context, { processor, seal, randomBytes });
   const thresholds = keepThresholds(context, config);
   const periodMs = periodOf(config.healthCron, config.timezone, clock.nowMs());
-  const monitor = createMonitor(context, processor, thresholds.rules({ healing: config.healing, periodMs }));
+  const healer = createMonitor(context, processor, thresholds.rules({ healing: config.healing, periodMs }));
+  const ping =
+    config.pingUrl === undefined ? undefined : createPing({ url: config.pingUrl, fetch, clock, log: parts.log });
+  const monitor = watchMonitor(context, healer, { periodMs, ping, schedule: () => scheduler });
   const alerts = createAlerter(context, {
     seal,
     reach: systemReach,
@@ -217,7 +223,7 @@ function assemble(
     traceUrl: traceUrlOf(config),
   });
   const channels = keepChannels(context, { seal, randomBytes });
-  const scheduler = createScheduler({
+  const scheduler: Scheduler = createScheduler({
     clock,
     timezone: config.timezone,
     jobs: createJobs({ config, context, processor, monitor, seal, events, alerts }),
@@ -230,7 +236,7 @@ function assemble(
       skipped: (job, what, count) => record(context, () => noteJobSkipped(parts.db, job, what, count)),
     },
   });
-  return { context, processor, events, monitor, thresholds, alerts, channels, scheduler };
+  return { context, processor, events, monitor, ping, thresholds, alerts, channels, scheduler };
 }
 
 const traceUrlOf = (config: Config) => (traceId: string) => config.traceUrl?.replaceAll("{traceId}", traceId) ?? null;
@@ -259,6 +265,7 @@ function openApi(options: DaemonOptions, running: Running, runtimeToken: string)
     isMetricsPublic: config.metricsPublic,
     randomBytes,
     healthJob: HEALTH_JOB,
+    processorJob: PROCESSOR_JOB,
     revokeJob: REVOKE_JOB,
     quotaRules,
     forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: config.requestsInFlight }),

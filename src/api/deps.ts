@@ -6,6 +6,7 @@ import type { QuotaRules } from "../core/quota.ts";
 import type { EpochMs } from "../core/units.ts";
 import type { RandomBytes } from "../db/seal.ts";
 import type { Monitor } from "../health/monitor.ts";
+import type { Ping } from "../health/ping.ts";
 import type { ThresholdKeeper } from "../health/thresholds.ts";
 import type { Scheduler } from "../scheduler/scheduler.ts";
 import type { ConnectRules } from "../sync/athletes/sign-in.ts";
@@ -21,12 +22,16 @@ export type ApiDeps = {
   readonly processor: Processor;
   readonly events: StravaEvents;
   readonly monitor: Monitor;
+  /** undefined where nobody outside is told of health checks. */
+  readonly ping: Ping | undefined;
   readonly thresholds: ThresholdKeeper;
   readonly alerts: Alerter;
   readonly channels: ChannelKeeper;
   readonly scheduler: Scheduler;
   /** The scheduler's job that runs the health check: how often the monitor must tick. */
   readonly healthJob: string;
+  /** The one that has the processor look for work: how often it must tick. */
+  readonly processorJob: string;
   /** The one that revokes grants: run at once when one has to go. */
   readonly revokeJob: string;
   readonly quotaRules: QuotaRules;

@@ -5,7 +5,7 @@ import type { RouteDeps } from "./deps.ts";
 import { FindingJson, showCheckedFinding } from "./finding-view.ts";
 import { DayJson, MEASURES_JSON, readMeasures, readSeries } from "./health-measures.ts";
 import { BODY_REFUSALS, LIST_REFUSALS, OrNull, operation, PageOf, Time, Word } from "./operation.ts";
-import { isMonitorTicking } from "./ticking.ts";
+import { isMonitorTicking, isProcessorTicking } from "./ticking.ts";
 
 /** Two years, a leap day included. */
 const MOST_DAYS = 731;
@@ -19,6 +19,20 @@ const HealthJson = t.Object({
   last_check_at: OrNull(Time("When the last health check ended.")),
   last_check_duration_ms: OrNull(t.Integer()),
   checks: t.Integer({ description: "Health checks since the start of the daemon." }),
+  processor: t.Object({
+    is_alive: t.Boolean({ description: "It has looked for work within three of its periods." }),
+    last_tick_at: Time("When its turn last came."),
+    last_claim_at: Time("When it last claimed a batch, or began to."),
+  }),
+  ping: OrNull(
+    t.Object(
+      {
+        is_failing: t.Boolean({ description: "The last one was not taken." }),
+        last_answered_at: OrNull(Time("When one was last taken.")),
+      },
+      { description: "BROOMWAGON_PING_URL; null where it is not set." },
+    ),
+  ),
   open_findings: t.Integer({ description: "Findings whose outcome is not known yet." }),
   period: Word(["24h", "7d", "30d"], "Counted by whole days, UTC, from the one in which it began."),
   ...MEASURES_JSON,
@@ -26,20 +40,33 @@ const HealthJson = t.Object({
 
 /** Health: the watcher watched, and checks run by hand. */
 export function healthRoutes(deps: RouteDeps) {
-  const { context, monitor, startedAtMs } = deps;
+  const { context, monitor, processor, ping, startedAtMs } = deps;
   const { db, clock } = context;
+
+  function showProcessor() {
+    const { lastTickAtMs, lastClaimAtMs } = processor.view();
+    return {
+      is_alive: isProcessorTicking(deps, startedAtMs),
+      last_tick_at: lastTickAtMs,
+      last_claim_at: lastClaimAtMs,
+    };
+  }
+
   return new Elysia({ prefix: "/api/admin/health" })
     .get(
       "",
       ({ query }): typeof HealthJson.static => {
         const period = query.period ?? "24h";
         const view = monitor.view();
+        const pinged = ping?.view();
         return {
           is_alive: isMonitorTicking(deps, startedAtMs),
           healing: view.healing,
           last_check_at: view.lastCheckAtMs,
           last_check_duration_ms: view.lastCheckDurationMs,
           checks: view.checks,
+          processor: showProcessor(),
+          ping: pinged === undefined ? null : { is_failing: pinged.isFailing, last_answered_at: pinged.answeredAtMs },
           open_findings: countOpenFindings(db),
           period,
           ...readMeasures(db, clock.nowMs(), PERIODS[period]),

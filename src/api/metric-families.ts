@@ -14,7 +14,7 @@ import { readLiveCounts } from "../db/live-counts.ts";
 import type { Labels, MetricFamily, Sample } from "../telemetry/exposition.ts";
 import { ATHLETE_STATUSES } from "./athlete-view.ts";
 import type { RouteDeps } from "./deps.ts";
-import { isMonitorTicking } from "./ticking.ts";
+import { isMonitorTicking, isProcessorTicking } from "./ticking.ts";
 
 type Totals = (name: CounterName) => number;
 
@@ -122,6 +122,10 @@ function monitorFamilies(deps: RouteDeps): MetricFamily[] {
     gauge("monitor_alive", "1 when a health check ended within three periods.", [
       { value: Number(isMonitorTicking(deps, deps.startedAtMs)) },
     ]),
+    gauge("processor_alive", "1 when the processor looked for work within three periods.", [
+      { value: Number(isProcessorTicking(deps, deps.startedAtMs)) },
+    ]),
+    gauge("ping_failing", "1 when the address outside took no ping; only where there is one.", failing(deps)),
     counter("health_checks_total", "Health checks since the start.", one(checks)),
     gauge("health_check_timestamp_seconds", "When the last health check ended.", optional(toSeconds(lastCheckAtMs))),
     gauge("health_check_duration_seconds", "How long it took.", optional(toSeconds(lastCheckDurationMs))),
@@ -151,6 +155,10 @@ function monitorFamilies(deps: RouteDeps): MetricFamily[] {
       ofJobs((job) => Number(job.lastError !== null)),
     ),
   ];
+}
+
+function failing({ ping }: RouteDeps): Sample[] {
+  return ping === undefined ? [] : [{ value: Number(ping.view().isFailing) }];
 }
 
 function quotaFamilies({ context }: RouteDeps, total: Totals): MetricFamily[] {

@@ -6,7 +6,7 @@ import { isSchemaCurrent, whyUnwritable } from "../db/probe.ts";
 import type { RouteDeps } from "./deps.ts";
 import { operation } from "./operation.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import { isMonitorTicking, isSchedulerTicking } from "./ticking.ts";
+import { isMonitorTicking, isProcessorTicking, isSchedulerTicking } from "./ticking.ts";
 
 /** Anybody may ask, and each look writes to the disk: the last verdict serves for so long. */
 const VERDICT_SERVES_MS = SECOND_MS;
@@ -40,7 +40,7 @@ export function probeRoutes(deps: RouteDeps) {
           scope: "public",
           summary: "Says whether the daemon can do its work",
           description:
-            "The database takes writes and has this program's schema; scheduler and monitor tick, each within three periods of its own pattern. A stalled sync makes nothing unready.",
+            "The database takes writes and has this program's schema; scheduler, processor and monitor tick, each within three periods of its own pattern. A stalled sync makes nothing unready.",
           answers: { 200: { description: "It can.", schema: t.Object({ status: t.Literal("ready") }) } },
           refusals: { 503: "It cannot; `reasons` says why." },
         }),
@@ -60,6 +60,7 @@ function createReadiness(deps: RouteDeps): () => readonly string[] {
     migrations ??= readMigrations(migrationsFolder());
     if (!isSchemaCurrent(context.db, migrations)) reasons.push("The database has another schema than this program.");
     if (!isSchedulerTicking(deps, startedAtMs)) reasons.push("The scheduler has missed its last three turns.");
+    if (!isProcessorTicking(deps, startedAtMs)) reasons.push("The processor has not looked for work in three periods.");
     if (!isMonitorTicking(deps, startedAtMs)) reasons.push("The monitor has ended no health check in three periods.");
     return reasons;
   }

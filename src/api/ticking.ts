@@ -4,13 +4,20 @@ import type { ApiDeps } from "./deps.ts";
 /** So many periods without a tick, and it is not late but dead. */
 const PERIODS_TILL_DEAD = 3;
 
-type Watched = Pick<ApiDeps, "context" | "monitor" | "scheduler" | "healthJob">;
+type Watched = Pick<ApiDeps, "context" | "monitor" | "processor" | "scheduler" | "healthJob" | "processorJob">;
 
 /** Whether the monitor has ended a check within three periods of its own pattern, or the daemon is that young. */
 export function isMonitorTicking(deps: Watched, startedAtMs: EpochMs): boolean {
   const { context, monitor, scheduler, healthJob } = deps;
   const job = scheduler.jobs().find((one) => one.job === healthJob);
   return isWithin(context, monitor.view().lastCheckAtMs, job?.periodMs, startedAtMs);
+}
+
+/** Whether the processor has looked for work within three periods of its own pattern, or the daemon is that young. */
+export function isProcessorTicking(deps: Watched, startedAtMs: EpochMs): boolean {
+  const { context, processor, scheduler, processorJob } = deps;
+  const job = scheduler.jobs().find((one) => one.job === processorJob);
+  return isWithin(context, processor.view().lastTickAtMs, job?.periodMs, startedAtMs);
 }
 
 /** Whether the scheduler has begun its most frequent job within three of its periods, or the daemon is that young. */

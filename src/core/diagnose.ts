@@ -1,5 +1,6 @@
 import { LONGEST_WAIT_MS } from "./batch.ts";
-import type { Evidence, Finding, FindingKind, Remedy } from "./findings.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Finding, FindingKind, Remedy } from "./findings.ts";
 import { planNextStep, type Step } from "./plan.ts";
 import type { Hold, LiveBatch, SyncSnapshot } from "./snapshot.ts";
 import type { BatchId, EpochMs } from "./units.ts";

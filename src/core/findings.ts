@@ -1,3 +1,5 @@
+import type { Evidence } from "./evidence.ts";
+import type { OwnKind, OwnRemedy } from "./own-findings.ts";
 import type { AthleteId, BatchId, EpochMs, LeaseToken, SyncId } from "./units.ts";
 
 /** What can be wrong with a sync. How each comes about: `ARCHITECTURE.md`, "Healing". */
@@ -14,7 +16,8 @@ export type FindingKind =
   | "stray_batch" // a live batch of the wrong phase, or of a sync that has ended
   | "unfinished_races" // a completed sync left races pending
   | "queued_too_long" // due, nothing holds it back, and nobody claims it
-  | "left_by_former_process"; // processing when the daemon died; taken up at the next start
+  | "left_by_former_process" // processing when the daemon died; taken up at the next start
+  | OwnKind;
 
 /** Every kind, as a record so that the compiler misses none. */
 const KINDS: Readonly<Record<FindingKind, true>> = {
@@ -31,6 +34,9 @@ const KINDS: Readonly<Record<FindingKind, true>> = {
   unfinished_races: true,
   queued_too_long: true,
   left_by_former_process: true,
+  slow_check: true,
+  failed_check: true,
+  schedule_overdue: true,
 };
 export const FINDING_KINDS = Object.keys(KINDS) as FindingKind[];
 
@@ -63,8 +69,6 @@ export type LeasedBatch = {
 };
 export type WaitingBatch = { readonly batchId: BatchId; readonly runAfterMs: EpochMs };
 
-export type Evidence = Readonly<Record<string, number | string | null>>;
-
 export type Finding = {
   readonly kind: FindingKind;
   readonly syncId: SyncId;
@@ -81,7 +85,7 @@ export type Finding = {
 };
 
 /** The remedy in words, for the API and the command line. */
-export function remedyInWords(remedy: Remedy): string {
+export function remedyInWords(remedy: Remedy | OwnRemedy): string {
   switch (remedy.do) {
     case "replan":
       return "plan again: create what is missing, or complete the sync";
@@ -97,6 +101,8 @@ export function remedyInWords(remedy: Remedy): string {
       return "start a sync over the races that are left";
     case "wake_processor":
       return "wake the batch processor";
+    case "run_jobs":
+      return `run ${remedy.jobs.join(", ")}, by the catch-up policy`;
     default:
       return remedy satisfies never;
   }

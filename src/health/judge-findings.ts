@@ -1,6 +1,7 @@
 import type { DiagnosisRules } from "../core/diagnose.ts";
 import { diagnose } from "../core/diagnose.ts";
 import type { Finding, FindingOutcome } from "../core/findings.ts";
+import { isOwnKind } from "../core/own-findings.ts";
 import type { SyncSnapshot } from "../core/snapshot.ts";
 import { describeState, type HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
@@ -93,6 +94,8 @@ function verdictOn(
   { sync, snapshot }: { sync: SyncRow | undefined; snapshot: SyncSnapshot | undefined },
 ): Verdict | undefined {
   if (finding.outcome !== "proposed" && finding.outcome !== "pending") return undefined;
+  // What is wrong with the daemon itself is judged where it was found (`watch.ts`).
+  if (isOwnKind(finding.kind)) return undefined;
   const rules = snapshot === undefined ? undefined : rulesFor(snapshot.syncClass);
   const current =
     snapshot === undefined || rules === undefined ? findAfterEndOf(context, finding) : diagnose(snapshot, rules);

@@ -1,5 +1,8 @@
 import { Cron } from "croner";
-import { type Clock, type EpochMs, epochMs, MINUTE_MS } from "../core/units.ts";
+import { type Clock, type EpochMs, HOUR_MS, MINUTE_MS } from "../core/units.ts";
+import { countTurns, nextTurn } from "./turns.ts";
+
+export { periodOf } from "./turns.ts";
 
 /** One job: when, and the one call that it was handed. A job decides nothing. */
 export type Job = {
@@ -26,6 +29,10 @@ export type JobView = {
   /** Turns that came while the job still ran. */
   readonly overrun: number;
   readonly isRunning: boolean;
+  readonly runningSinceMs: EpochMs | null;
+  /** Turns in a row that came while it still ran: none, once it has begun again. */
+  readonly turnsMissed: number;
+  readonly catchUp: Job["catchUp"];
   /** From one turn to the next, now. */
   readonly periodMs: number;
 };
@@ -42,12 +49,17 @@ export type Scheduler = {
   stop(): void;
   jobs(): readonly JobView[];
   runNow(job: string): Promise<"ran" | "unknown" | "running">;
+  /**
+   * Makes up for turns that a job missed: it begins at once, or, where it still runs, as its catch-up policy says (`once`:
+   * again when it ends; `skip`: at its next turn). A run that has taken longer than `JOB_LIMIT_MS` is given up first.
+   */
+  makeUp(job: string): void;
 };
 
 /** No sleep is longer, so that a clock that was set, or a machine that slept, is noticed. */
 const LONGEST_SLEEP_MS = MINUTE_MS;
-/** Missed turns are counted up to here; the rest is "many". */
-const MISSED_COUNTED = 1_000;
+/** A run that takes longer is given up when somebody has to make up for the turns that it missed. */
+export const JOB_LIMIT_MS = HOUR_MS;
 
 type Entry = Job & {
   readonly cron: Cron | undefined;
@@ -59,6 +71,10 @@ type Entry = Job & {
   overrun: number;
   isRunning: boolean;
   lastRunAtMs: EpochMs | null;
+  turnsMissed: number;
+  runsAgain: boolean;
+  /** Which run it is: the end of one that was given up is nobody's any more. */
+  runNumber: number;
 };
 
 /**
@@ -83,6 +99,9 @@ export function createScheduler(options: {
     missed: 0,
     overrun: 0,
     isRunning: false,
+    turnsMissed: 0,
+    runsAgain: false,
+    runNumber: 0,
   }));
   let isStopped = false;
   let callOffTimer = (): void => {};
@@ -103,14 +122,17 @@ export function createScheduler(options: {
     if (next === null) return;
     if (next > nowMs) {
       // The clock was set back: the turn that was next is now too far away.
-      const recomputed = nextRun(entry, nowMs);
+      const recomputed = nextTurn(entry.cron, nowMs);
       if (recomputed !== null && recomputed < next) entry.nextRunAtMs = recomputed;
       return;
     }
-    skip(entry, "missed", countTurns(entry, next, nowMs) - 1);
-    entry.nextRunAtMs = nextRun(entry, nowMs);
-    if (entry.isRunning) skip(entry, "overrun", 1);
-    else void run(entry);
+    skip(entry, "missed", countTurns(entry.cron, next, nowMs) - 1);
+    entry.nextRunAtMs = nextTurn(entry.cron, nowMs);
+    if (!entry.isRunning) void run(entry);
+    else {
+      entry.turnsMissed++;
+      skip(entry, "overrun", 1);
+    }
   }
 
   function skip(entry: Entry, what: "missed" | "overrun", count: number): void {
@@ -121,6 +143,9 @@ export function createScheduler(options: {
 
   async function run(entry: Entry): Promise<void> {
     entry.isRunning = true;
+    entry.turnsMissed = 0;
+    entry.runsAgain = false;
+    const runNumber = ++entry.runNumber;
     const startedAtMs = clock.nowMs();
     entry.lastRunAtMs = startedAtMs;
     let error: string | null = null;
@@ -129,6 +154,12 @@ export function createScheduler(options: {
     } catch (caught) {
       error = caught instanceof Error ? caught.message : String(caught);
     }
+    if (runNumber !== entry.runNumber) return;
+    end(entry, startedAtMs, error);
+    if (entry.runsAgain && !isStopped) await run(entry);
+  }
+
+  function end(entry: Entry, startedAtMs: EpochMs, error: string | null): void {
     const durationMs = clock.nowMs() - startedAtMs;
     entry.isRunning = false;
     entry.lastDurationMs = durationMs;
@@ -137,10 +168,18 @@ export function createScheduler(options: {
     recorder.ran({ job: entry.job, atMs: startedAtMs, durationMs, error });
   }
 
+  /** What it still does is not waited for. */
+  function giveUpIfEndless(entry: Entry): void {
+    const sinceMs = entry.lastRunAtMs;
+    if (!entry.isRunning || sinceMs === null || clock.nowMs() - sinceMs <= JOB_LIMIT_MS) return;
+    entry.runNumber++;
+    end(entry, sinceMs, `It took longer than ${JOB_LIMIT_MS / MINUTE_MS} minutes and was given up.`);
+  }
+
   /** What former processes left undone. */
   function catchUp(entry: Entry, nowMs: EpochMs): void {
     if (entry.lastRunAtMs === null) return;
-    const missed = countTurns(entry, entry.lastRunAtMs, nowMs) - 1;
+    const missed = countTurns(entry.cron, entry.lastRunAtMs, nowMs) - 1;
     if (missed <= 0) return;
     skip(entry, "missed", missed);
     if (entry.catchUp === "once") void run(entry);
@@ -150,7 +189,7 @@ export function createScheduler(options: {
     start() {
       const nowMs = clock.nowMs();
       for (const entry of entries) {
-        entry.nextRunAtMs = nextRun(entry, nowMs);
+        entry.nextRunAtMs = nextTurn(entry.cron, nowMs);
         catchUp(entry, nowMs);
       }
       look();
@@ -167,45 +206,20 @@ export function createScheduler(options: {
       await run(entry);
       return "ran";
     },
+    makeUp(job) {
+      const entry = entries.find((other) => other.job === job);
+      if (entry === undefined || isStopped) return;
+      giveUpIfEndless(entry);
+      if (!entry.isRunning) void run(entry);
+      else if (entry.catchUp === "once") entry.runsAgain = true;
+    },
   };
-}
-
-/** How long from one turn of a pattern to the next, at a moment; Infinity when it has no two turns left. */
-export function periodOf(pattern: string, timezone: string, nowMs: EpochMs): number {
-  if (pattern === "") return Number.POSITIVE_INFINITY;
-  const [first, second] = new Cron(pattern, { paused: true, timezone }).nextRuns(2, new Date(nowMs));
-  return first === undefined || second === undefined ? Number.POSITIVE_INFINITY : second.getTime() - first.getTime();
-}
-
-function nextRun(entry: Entry, fromMs: EpochMs): EpochMs | null {
-  const next = entry.cron?.nextRun(new Date(fromMs));
-  return next === null || next === undefined ? null : epochMs(next.getTime());
-}
-
-/** Turns in [fromMs, toMs], where `fromMs` is one. */
-function countTurns(entry: Entry, fromMs: EpochMs, toMs: EpochMs): number {
-  let turns = 0;
-  for (let turn: EpochMs | null = fromMs; turn !== null && turn <= toMs && turns < MISSED_COUNTED; turns++) {
-    turn = nextRun(entry, turn);
-  }
-  return turns;
 }
 
 function viewOf(entry: Entry): JobView {
-  const { job, pattern, nextRunAtMs, lastRunAtMs, lastDurationMs, lastError, runs, missed, overrun, isRunning } = entry;
-  const after = nextRunAtMs === null ? null : nextRun(entry, nextRunAtMs);
+  const { cron, run, runNumber, runsAgain, ...view } = entry;
+  const { nextRunAtMs, isRunning, lastRunAtMs } = entry;
+  const after = nextRunAtMs === null ? null : nextTurn(cron, nextRunAtMs);
   const periodMs = nextRunAtMs === null || after === null ? Number.POSITIVE_INFINITY : after - nextRunAtMs;
-  return {
-    job,
-    pattern,
-    nextRunAtMs,
-    lastRunAtMs,
-    lastDurationMs,
-    lastError,
-    runs,
-    missed,
-    overrun,
-    isRunning,
-    periodMs,
-  };
+  return { ...view, runningSinceMs: isRunning ? lastRunAtMs : null, periodMs };
 }

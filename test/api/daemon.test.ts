@@ -137,7 +137,7 @@ test("a daemon that answers is alive, and one that can do its work is ready: bot
   expect((await get("/readyz", { token: null })).body).toEqual({ status: "ready" });
 });
 
-test("scheduler and monitor are unready once three periods have passed without a tick, and not before", async () => {
+test("scheduler, processor and monitor are unready once three periods have passed without a tick, and not before", async () => {
   const { get, engine, scheduler } = createTestApi();
   await engine.clock.advance(2 * MINUTE_MS);
   scheduler.stop();
@@ -153,6 +153,7 @@ test("scheduler and monitor are unready once three periods have passed without a
   expect(dead.body).toMatchObject({ code: "not_ready" });
   expect(dead.body.reasons).toEqual([
     "The scheduler has missed its last three turns.",
+    "The processor has not looked for work in three periods.",
     "The monitor has ended no health check in three periods.",
   ]);
 });

@@ -1,10 +1,12 @@
 import { keepChannels } from "../../src/alerts/keep-channels.ts";
 import { type Api, createApi } from "../../src/api/api.ts";
 import { createAuth, hashToken } from "../../src/api/auth.ts";
-import { MINUTE_MS } from "../../src/core/units.ts";
+import { type Fetch, MINUTE_MS } from "../../src/core/units.ts";
 import { insertAdminToken } from "../../src/db/admin-tokens.ts";
 import type { Scope } from "../../src/db/schema-books.ts";
-import { createScheduler, type Scheduler } from "../../src/scheduler/scheduler.ts";
+import { createPing } from "../../src/health/ping.ts";
+import { watchMonitor } from "../../src/health/watch.ts";
+import { createScheduler, type Job, type Scheduler } from "../../src/scheduler/scheduler.ts";
 import { revokeGrants } from "../../src/sync/athletes/revoke-grants.ts";
 import type { ConnectRules } from "../../src/sync/athletes/sign-in.ts";
 import type { SyncContext } from "../../src/sync/context.ts";
@@ -52,6 +54,8 @@ export function createTestApi(
   options: TestEngineOptions & {
     readonly withoutStrava?: boolean;
     readonly started?: boolean;
+    readonly ping?: { readonly url: string; readonly fetch: Fetch };
+    readonly jobs?: readonly Job[];
     readonly isMetricsPublic?: boolean;
     readonly connect?: Partial<ConnectRules>;
   } = {},
@@ -59,7 +63,13 @@ export function createTestApi(
   const engine = createTestEngine(options);
   const { clock, db } = engine;
   const context: SyncContext = options.withoutStrava ? { ...engine.context, strava: undefined } : engine.context;
-  const scheduler = createScheduler({
+  const ping = options.ping === undefined ? undefined : createPing({ ...options.ping, clock, log: engine.context.log });
+  const monitor = watchMonitor(engine.context, engine.monitor, {
+    periodMs: options.health?.periodMs ?? MINUTE_MS,
+    ping,
+    schedule: () => scheduler,
+  });
+  const scheduler: Scheduler = createScheduler({
     clock,
     timezone: "UTC",
     recorder: { ran: () => {}, skipped: () => {} },
@@ -76,7 +86,7 @@ export function createTestApi(
         pattern: "* * * * *",
         catchUp: "skip",
         lastRunAtMs: null,
-        run: async () => void (await engine.monitor.tick()),
+        run: async () => void (await monitor.tick()),
       },
       {
         job: "revoke-grants",
@@ -86,6 +96,7 @@ export function createTestApi(
         run: () => revokeGrants(engine.context, engine.seal),
       },
       { job: "full_sync", pattern: "", catchUp: "skip", lastRunAtMs: null, run: () => {} },
+      ...(options.jobs ?? []),
     ],
   });
   if (options.started !== false) scheduler.start();
@@ -100,7 +111,8 @@ export function createTestApi(
     events: options.withoutStrava
       ? assembleEvents(context, { ...engine, randomBytes: (count) => new Uint8Array(count).fill(1) })
       : engine.events,
-    monitor: engine.monitor,
+    monitor,
+    ping,
     thresholds: engine.thresholds,
     alerts: engine.alerts,
     channels: keepChannels(context, {
@@ -109,6 +121,7 @@ export function createTestApi(
     }),
     scheduler,
     healthJob: "health-check",
+    processorJob: "processor",
     revokeJob: "revoke-grants",
     quotaRules,
     forecast: () => forecastSyncs(context, { quotaRules, requestsInFlight: options.requestsInFlight ?? 8 }),

@@ -1,0 +1,39 @@
+import { and, eq, isNull, sql } from "drizzle-orm";
+import type { OwnFinding, OwnKind } from "../core/own-findings.ts";
+import type { EpochMs, FindingId } from "../core/units.ts";
+import { addToCounter } from "./counters.ts";
+import type { Db } from "./open.ts";
+import { type FindingRow, findings } from "./schema.ts";
+
+/** Stores a finding about the daemon itself. `isProposed`: its remedy waits for a person. */
+export function insertOwnFinding(
+  db: Db,
+  finding: OwnFinding,
+  { nowMs, isProposed }: { nowMs: EpochMs; isProposed: boolean },
+): FindingId {
+  addToCounter(db, `findings_found:${finding.kind}`, 1, nowMs);
+  return db
+    .insert(findings)
+    .values({
+      kind: finding.kind,
+      detectedAtMs: nowMs,
+      beganAtMs: finding.beganAtMs,
+      message: finding.message,
+      evidence: JSON.stringify(finding.evidence),
+      remedy: JSON.stringify(finding.remedy),
+      remediedAtMs: finding.remedy === null || isProposed ? null : nowMs,
+      outcome: isProposed ? "proposed" : "pending",
+    })
+    .returning({ id: findings.id })
+    .get().id;
+}
+
+/** The open finding of that kind; at most one is. */
+export function readOpenOwnFinding(db: Db, kind: OwnKind): FindingRow | undefined {
+  const isOpen = sql`${findings.outcome} IN ('proposed', 'pending')`;
+  return db
+    .select()
+    .from(findings)
+    .where(and(isOpen, isNull(findings.syncId), eq(findings.kind, kind)))
+    .get();
+}
