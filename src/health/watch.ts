@@ -66,35 +66,42 @@ export function watchMonitor(
 
   /** Stores a finding, unless the same trouble is known. The check goes on where it cannot be stored. */
   function record(finding: OwnFinding): void {
-    quietly(() => {
-      if (readOpenOwnFinding(db, finding.kind) !== undefined) return;
-      const { remedy } = finding;
-      const isProposed = remedy !== null && monitor.view().healing === "suggest";
-      insertOwnFinding(db, finding, { nowMs: clock.nowMs(), isProposed });
-      commits.afterCommit(() => {
-        log.warn(`finding.${finding.kind}`, finding.message);
-        if (remedy !== null && !isProposed) apply(remedy);
-      });
-    });
+    quietly(
+      () => readOpenOwnFinding(db, finding.kind) === undefined,
+      () => {
+        const { remedy } = finding;
+        const isProposed = remedy !== null && monitor.view().healing === "suggest";
+        insertOwnFinding(db, finding, { nowMs: clock.nowMs(), isProposed });
+        commits.afterCommit(() => {
+          log.warn(`finding.${finding.kind}`, finding.message);
+          if (remedy !== null && !isProposed) apply(remedy);
+        });
+      },
+    );
   }
 
   function settleOpen(kind: OwnKind): void {
-    quietly(() => {
-      const open = readOpenOwnFinding(db, kind);
-      // Nothing was done about it: it is gone by itself.
-      if (open !== undefined) settle(open, "superseded");
-    });
+    quietly(
+      () => readOpenOwnFinding(db, kind),
+      (open) => {
+        // Nothing was done about it: it is gone by itself.
+        settle(open, "superseded");
+      },
+    );
   }
 
   function watchSchedule(): void {
     // After an absence the schedule makes up for what was missed by itself.
     if (clock.nowMs() < monitor.rules("manual").ageProvesNothingUntilMs) return;
     const found = diagnoseSchedule(schedule().jobs(), clock.nowMs());
-    quietly(() => {
-      const open = readOpenOwnFinding(db, "schedule_overdue");
-      const verdict = open === undefined ? undefined : verdictOn(open, found);
-      if (open !== undefined && verdict !== undefined) settle(open, verdict);
-    });
+    quietly(
+      () => {
+        const open = readOpenOwnFinding(db, "schedule_overdue");
+        const verdict = open === undefined ? undefined : verdictOn(open, found);
+        return open !== undefined && verdict !== undefined && { open, verdict };
+      },
+      ({ open, verdict }) => settle(open, verdict),
+    );
     if (found !== undefined) record(found);
   }
 
@@ -125,10 +132,14 @@ export function watchMonitor(
     for (const job of jobs) schedule().makeUp(job);
   };
 
-  /** In a transaction; what keeps it from being written must not keep syncs from being checked. */
-  function quietly(write: () => void): void {
+  /**
+   * Writes what there is to write, in a transaction: mostly there is nothing, and no lock is asked for. What keeps it from
+   * being written must not keep syncs from being checked.
+   */
+  function quietly<Seen>(look: () => Seen | false | undefined, write: (seen: Seen) => void): void {
     try {
-      commits.now(write);
+      const seen = look();
+      if (seen !== undefined && seen !== false) commits.now(() => write(seen));
     } catch (error) {
       log.error("monitor.not_recorded", `What is wrong with the health check could not be recorded: ${String(error)}`);
     }

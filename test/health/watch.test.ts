@@ -155,6 +155,13 @@ test("each check pings start and success, one by hand too; a dry run pings nothi
   expect(findings()).toEqual([]);
 });
 
+test("a good check writes nothing for the watch: a foreign writer's lock is not in its way", async () => {
+  const { monitor, engine } = world();
+  const before = engine.commits.transaction();
+  await monitor.check({ dryRun: false });
+  expect(engine.commits.transaction()).toBe(before);
+});
+
 test("an address that never answers delays no check", async () => {
   const { monitor, engine } = world({ answers: false });
   const startedAtMs = engine.clock.nowMs();
