@@ -13,6 +13,9 @@ const DEFAULT_DAYS = 30;
 
 const PERIODS = { "24h": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS } as const;
 
+/** A check that somebody asks for says of so many syncs why they are not stalled. */
+const SYNCS_EXPLAINED = 200;
+
 const HealthJson = t.Object({
   is_alive: t.Boolean({ description: "The monitor has checked within three of its periods." }),
   healing: Word(["automatic", "suggest"]),
@@ -111,12 +114,17 @@ export function healthRoutes(deps: RouteDeps) {
     .post(
       "/check",
       async ({ body }) => {
-        const report = await monitor.check({ dryRun: body.dry_run ?? false });
+        const report = await monitor.check({ dryRun: body.dry_run ?? false, explain: SYNCS_EXPLAINED });
         const nowMs = clock.nowMs();
         return {
           checked: report.checked,
           dry_run: report.dryRun,
           findings: report.findings.map((finding) => showCheckedFinding(finding, nowMs)),
+          explained: report.explained.map(({ syncId, state, explanation }) => ({
+            sync_id: String(syncId),
+            state,
+            explanation,
+          })),
         };
       },
       {
@@ -134,6 +142,14 @@ export function healthRoutes(deps: RouteDeps) {
                 checked: t.Integer({ description: "Syncs looked at." }),
                 dry_run: t.Boolean(),
                 findings: t.Array(FindingJson),
+                explained: t.Array(
+                  t.Object({
+                    sync_id: t.String(),
+                    state: Word(["processing", "waiting"]),
+                    explanation: t.String({ description: "Why it is not stalled, with the numbers." }),
+                  }),
+                  { description: `The syncs that are not stalled, ${SYNCS_EXPLAINED} at most.` },
+                ),
               }),
             },
           },

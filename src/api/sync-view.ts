@@ -63,6 +63,9 @@ export const SyncJson = t.Object({
     failed_batches: t.Integer(),
     is_stalled: t.Boolean(),
     warning: OrNull(t.String()),
+    explanation: OrNull(
+      t.String({ description: "Why it is stalled, or why it is not, with the numbers; null once it has ended." }),
+    ),
     last_activity_at: Time("When anything of it happened last."),
   }),
 });
@@ -129,6 +132,7 @@ export function createSyncViewer(deps: {
         ...batchCountsOf(page, sync),
         is_stalled: isStalled,
         warning: isStalled ? state.warning : null,
+        explanation: state?.explanation ?? null,
         last_activity_at: sync.lastActivityAtMs,
       },
     };

@@ -2,7 +2,7 @@ import type { FindingJson } from "../api/finding-view.ts";
 import type { Command } from "./command.ts";
 import { findDaemon } from "./daemon-client.ts";
 import { renderFinding } from "./finding-line.ts";
-import { createPaint } from "./paint.ts";
+import { createPaint, plainText } from "./paint.ts";
 import { loadSettings } from "./settings.ts";
 import { counted } from "./sync-line.ts";
 
@@ -10,6 +10,7 @@ type CheckAnswer = {
   readonly checked: number;
   readonly dry_run: boolean;
   readonly findings: readonly FindingJson[];
+  readonly explained: readonly { readonly sync_id: string; readonly explanation: string }[];
 };
 
 export const healthCheck: Command = {
@@ -36,6 +37,9 @@ did. With --dry-run it says what it would do and changes nothing.`,
     const note = report.dry_run ? " (dry run: nothing was changed)" : "";
     terminal.out(`${counted(report.checked, "sync")} checked: ${found}${note}.`);
     for (const finding of report.findings) terminal.out(renderFinding(finding, drawing));
+    for (const { sync_id, explanation } of report.explained) {
+      terminal.out(drawing.paint.dim(`Sync ${sync_id} is not stalled. ${plainText(explanation)}`));
+    }
     if (report.findings.some(({ outcome, id }) => outcome === "proposed" && id !== null)) {
       terminal.out(`Apply a proposed remedy with "${program} health apply ID".`);
     }

@@ -14,6 +14,8 @@ export type FindingKind =
   | "waiting_past_reset" // waits for a time that has passed
   | "far_wait" // waits longer than any window or backoff
   | "stray_batch" // a live batch of the wrong phase, or of a sync that has ended
+  | "stray_race" // pending races bound to a batch that will never take them, while others go on
+  | "twin_batches" // two live batches read one list
   | "unfinished_races" // a completed sync left races pending
   | "queued_too_long" // due, nothing holds it back, and nobody claims it
   | "left_by_former_process" // processing when the daemon died; taken up at the next start
@@ -58,6 +60,7 @@ export type Remedy =
   | { do: "abort_run"; batchId: BatchId; leaseToken: LeaseToken; attempts: number }
   | { do: "make_due"; batches: readonly WaitingBatch[] }
   | { do: "cancel_batches"; batches: readonly { readonly batchId: BatchId }[] }
+  | { do: "unbind_races" } // from batches that will never take them; then plan
   | { do: "start_sync"; athleteId: AthleteId } // over the races that are left; lists nothing
   | { do: "wake_processor" };
 
@@ -97,6 +100,8 @@ export function remedyInWords(remedy: Remedy | OwnRemedy): string {
       return `make ${named(remedy.batches)} due`;
     case "cancel_batches":
       return `cancel ${named(remedy.batches)}`;
+    case "unbind_races":
+      return "unbind those races, and create batches for them";
     case "start_sync":
       return "start a sync over the races that are left";
     case "wake_processor":

@@ -1,5 +1,6 @@
 import type { WaitReason } from "./batch.ts";
 import { type DiagnosisRules, diagnose } from "./diagnose.ts";
+import { explainProcessing, explainQueue, whatWaits } from "./explain.ts";
 import type { Finding } from "./findings.ts";
 import type { SyncSnapshot } from "./snapshot.ts";
 import type { EpochMs } from "./units.ts";
@@ -11,11 +12,15 @@ export type Waiting = {
   readonly detail: string;
 };
 
-/** What a sync in progress is doing, computed when asked by the same diagnosis that the health check uses. */
-export type SyncState =
+/**
+ * What a sync in progress is doing, computed when asked by the same diagnosis that the health check uses. The explanation says
+ * why it is stalled, or why it is not, with the numbers.
+ */
+export type SyncState = { readonly explanation: string } & (
   | { readonly state: "processing" }
   | { readonly state: "waiting"; readonly waiting: Waiting }
-  | { readonly state: "stalled"; readonly finding: Finding; readonly warning: string };
+  | { readonly state: "stalled"; readonly finding: Finding; readonly warning: string }
+);
 
 export type HealingMode = "automatic" | "suggest";
 
@@ -25,24 +30,21 @@ export function describeState(
   rules: DiagnosisRules & { readonly healing: HealingMode },
 ): SyncState {
   const finding = diagnose(snapshot, rules)[0];
-  if (finding !== undefined)
-    return { state: "stalled", finding, warning: warningFor(finding, snapshot, rules.healing) };
-  if (snapshot.isPaused) {
-    return {
-      state: "waiting",
-      waiting: { reason: "paused", resumesAtMs: null, detail: "Paused; it goes on when somebody resumes it." },
-    };
+  if (finding !== undefined) {
+    const explanation = `${finding.message} ${finding.whyNotWaiting}`;
+    return { state: "stalled", finding, warning: warningFor(finding, snapshot, rules.healing), explanation };
   }
-  if (snapshot.liveBatches.some((batch) => batch.status === "processing")) return { state: "processing" };
-  if (!rules.isClaiming) {
-    const detail = "The whole daemon is paused; it goes on when somebody resumes it.";
-    return { state: "waiting", waiting: { reason: "paused", resumesAtMs: null, detail } };
-  }
-  return { state: "waiting", waiting: describeWait(snapshot, rules) };
+  if (!snapshot.isPaused && snapshot.liveBatches.some((batch) => batch.status === "processing"))
+    return { state: "processing", explanation: explainProcessing(snapshot, rules) };
+  const waiting = describeWait(snapshot, rules);
+  const explanation = waiting.reason === "queue" ? waiting.detail : `${waiting.detail} ${whatWaits(snapshot)}`;
+  return { state: "waiting", waiting, explanation };
 }
 
 /** The batch that will be due first says what the sync waits for; once it is due, the governor or the queue does. */
 function describeWait(snapshot: SyncSnapshot, rules: DiagnosisRules): Waiting {
+  if (snapshot.isPaused) return paused("Paused; it goes on when somebody resumes it.");
+  if (!rules.isClaiming) return paused("The whole daemon is paused; it goes on when somebody resumes it.");
   let first: { runAfterMs: EpochMs; waitReason: WaitReason | null } | undefined;
   for (const batch of snapshot.liveBatches) {
     if (batch.status === "pending" && (first === undefined || batch.runAfterMs < first.runAfterMs)) first = batch;
@@ -58,8 +60,10 @@ function describeWait(snapshot: SyncSnapshot, rules: DiagnosisRules): Waiting {
     const { reason, untilMs } = rules.hold;
     return { reason, resumesAtMs: untilMs, detail: waitInWords(reason, untilMs) };
   }
-  return { reason: "queue", resumesAtMs: null, detail: "Due; it runs as soon as a worker is free." };
+  return { reason: "queue", resumesAtMs: null, detail: explainQueue(snapshot, rules) };
 }
+
+const paused = (detail: string): Waiting => ({ reason: "paused", resumesAtMs: null, detail });
 
 function waitInWords(reason: WaitReason, untilMs: EpochMs): string {
   const until = `${new Date(untilMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;

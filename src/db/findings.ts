@@ -127,6 +127,25 @@ export function countRemedies(db: Db, syncId: SyncId, sinceMs: EpochMs): { recen
   );
 }
 
+const startedOverStatement = statement<{ count: number }, [number, number]>(
+  `SELECT count(*) AS count FROM syncs s JOIN findings f ON f.sync_id = s.id
+   WHERE s.athlete_id = ?1 AND f.kind = 'unfinished_races' AND f.remedied_at_ms >= ?2 AND f.outcome <> 'proposed'`,
+);
+
+/** How many syncs were started since over races that an athlete's completed sync had left. */
+export function countStartedOver(db: Db, athleteId: AthleteId, sinceMs: EpochMs): number {
+  return startedOverStatement(db).get(athleteId, sinceMs)?.count ?? 0;
+}
+
+const givenUpStatement = statement<{ found: 0 | 1 }, [string, number]>(
+  "SELECT EXISTS (SELECT 1 FROM findings WHERE sync_id = ?2 AND kind = ?1 AND outcome = 'failed') AS found",
+);
+
+/** Whether this trouble of the sync was given up before, so that there is nothing new to say. */
+export function wasGivenUp(db: Db, finding: Pick<Finding, "kind" | "syncId">): boolean {
+  return givenUpStatement(db).get(finding.kind, finding.syncId)?.found === 1;
+}
+
 /** One finding; undefined when there is none of that id. */
 export function readFinding(db: Db, id: FindingId): FindingRow | undefined {
   return db.select().from(findings).where(eq(findings.id, id)).get();

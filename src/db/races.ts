@@ -292,6 +292,18 @@ export function bindUnserved(
   return bindUnservedStatement(db).run(athleteId, syncId, exhaustedSize ?? null, limit, batchId).changes;
 }
 
+const unbindStraysStatement = statement<unknown, [number]>(
+  `UPDATE races SET batch_id = NULL WHERE id IN (
+     SELECT r.id FROM syncs s CROSS JOIN races r INDEXED BY races_pending ON r.athlete_id = s.athlete_id AND r.enrichment = 'pending'
+       CROSS JOIN batches b ON b.id = r.batch_id
+     WHERE s.id = ?1 AND ${isUnserved("s.id")} AND ${exhaustedSize("s.id")} IS NULL)`,
+);
+
+/** Unbinds pending races of a sync's athlete from batches that will never take them; returns how many. */
+export function unbindStrays(db: Db, syncId: SyncId): number {
+  return unbindStraysStatement(db).run(syncId).changes;
+}
+
 const failExhaustedStatement = statement<unknown, [number, number]>(
   `UPDATE races SET enrichment = 'failed', not_found_in_sync_id = NULL,
      enrichment_error = ifnull((SELECT error FROM batches WHERE id = races.batch_id), 'its batch failed for good, even with this race alone')

@@ -3,16 +3,24 @@ import { type Finding, remedyInWords } from "../core/findings.ts";
 import type { HealingMode } from "../core/status.ts";
 import { DAY_MS, type FindingId, plusMs, type SyncId } from "../core/units.ts";
 import { readBatch, readNewestBatchOfSync } from "../db/batches.ts";
-import { countRemedies, insertFinding, readOpenFindingsOfSync, settleFinding } from "../db/findings.ts";
+import {
+  countRemedies,
+  countStartedOver,
+  insertFinding,
+  readOpenFindingsOfSync,
+  settleFinding,
+  wasGivenUp,
+} from "../db/findings.ts";
 import { countApplied, countStall } from "../db/measures.ts";
 import { readSync, readSyncInProgress } from "../db/syncs.ts";
+import { inReadTransaction } from "../db/transaction.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { failSync } from "../sync/end-sync.ts";
 import type { Processor } from "../sync/processor.ts";
 import { recordEvent } from "../sync/record.ts";
 import { readSnapshot } from "../sync/snapshot.ts";
 import type { Span, TraceContext } from "../telemetry/tracing.ts";
-import { settle } from "./judge-findings.ts";
+import { isSameTrouble, settle } from "./judge-findings.ts";
 import { applyRemedy } from "./remedy.ts";
 
 /** However long a sync lives, it is mended at most so often (I8). */
@@ -20,7 +28,7 @@ const REMEDIES_IN_ALL = 20;
 
 /** What a check found wrong with one sync, and what came of it. */
 export type CheckedFinding = {
-  /** null in a dry run, and for what was stale. */
+  /** null in a dry run, but for what is proposed already; and for what was stale. */
   readonly id: FindingId | null;
   readonly finding: Finding;
   readonly outcome: "proposed" | "pending" | "failed" | "superseded";
@@ -29,6 +37,8 @@ export type Patient = {
   readonly syncId: SyncId;
   readonly rules: DiagnosisRules & { readonly healing: HealingMode };
   readonly maxRemedies: number;
+  /** Decides everything, and does nothing of it. */
+  readonly isDryRun: boolean;
   /** The check's span: the remedy is a child of it. */
   readonly span: Span;
 };
@@ -39,26 +49,31 @@ export type Patient = {
  * @returns undefined when nothing is wrong, or what is wrong is in hand already.
  */
 export function healSync(context: SyncContext, processor: Processor, patient: Patient): CheckedFinding | undefined {
-  return context.commits.now(() => {
+  return examine(context, patient, () => {
     const sync = readSync(context.db, patient.syncId);
     if (sync === undefined || sync.status !== "in_progress") return undefined;
     const snapshot = readSnapshot(context.db, sync);
     const finding = diagnose(snapshot, patient.rules)[0];
     if (finding === undefined) return undefined;
-    const open = readOpenFindingsOfSync(context.db, sync.id).find(
-      (other) => other.kind === finding.kind && other.batchId === finding.batchId,
-    );
-    if (open !== undefined) {
-      if (open.outcome === "proposed") return { id: open.id, finding, outcome: "proposed" } as const;
-      // Judged too early to be a failure (the sync waits), and the trouble is there: it is a new one.
-      settle(context, open, "superseded");
-    }
     return treat(context, processor, patient, finding, snapshot.batchesCompleted);
   });
 }
 
+/** A dry run takes the same way, but for the write lock. */
+export function examine<T extends CheckedFinding | undefined>(
+  { db, commits }: SyncContext,
+  { isDryRun }: Patient,
+  work: () => T,
+): CheckedFinding | undefined {
+  return isDryRun
+    ? inReadTransaction<CheckedFinding | undefined>(db, work)
+    : commits.now<CheckedFinding | undefined>(work);
+}
+
 /**
- * Proposes or applies the remedy of a finding, and stores both. Inside a transaction.
+ * Decides what to do about a finding, and, unless it is a dry run, does it: proposes or applies its remedy, or gives the sync up.
+ * Inside a transaction.
+ * @returns undefined when it is in hand already.
  */
 export function treat(
   context: SyncContext,
@@ -66,6 +81,40 @@ export function treat(
   patient: Patient,
   finding: Finding,
   batchesCompletedBefore: number,
+): CheckedFinding | undefined {
+  const open = readOpenFindingsOfSync(context.db, finding.syncId).find((other) => isSameTrouble(finding, other));
+  if (open?.outcome === "proposed") return { id: open.id, finding, outcome: "proposed" };
+  const outcome = decide(context, finding, patient);
+  if (outcome === undefined) return undefined;
+  if (patient.isDryRun) return { id: null, finding, outcome };
+  // Judged too early to be a failure (the sync waits), and the trouble is there: it is a new one.
+  if (open !== undefined) settle(context, open, "superseded");
+  return act(context, processor, { patient, finding, outcome, batchesCompletedBefore });
+}
+
+/** Whether the remedy waits for a person, is applied, or would be one too many; undefined: that was said before. */
+function decide(
+  context: SyncContext,
+  finding: Finding,
+  patient: Patient,
+): Exclude<CheckedFinding["outcome"], "superseded"> | undefined {
+  if (patient.rules.healing === "suggest") return "proposed";
+  if (!isPastBound(context, finding, patient)) return "pending";
+  const isTold = finding.remedy.do === "start_sync" && wasGivenUp(context.db, finding);
+  return isTold ? undefined : "failed";
+}
+
+type Treatment = {
+  readonly patient: Patient;
+  readonly finding: Finding;
+  readonly outcome: Exclude<CheckedFinding["outcome"], "superseded">;
+  readonly batchesCompletedBefore: number;
+};
+
+function act(
+  context: SyncContext,
+  processor: Processor,
+  { patient, finding, outcome, batchesCompletedBefore }: Treatment,
 ): CheckedFinding {
   const { db, clock, tracer } = context;
   const nowMs = clock.nowMs();
@@ -76,23 +125,22 @@ export function treat(
     attributes: { "broomwagon.sync.id": String(finding.syncId), "broomwagon.finding.kind": finding.kind },
   });
   try {
-    const isProposed = patient.rules.healing === "suggest";
     const found = { nowMs, batchesCompletedBefore, isOwnRestart: false, traceId: span.traceId };
     countStall(db, finding, nowMs);
-    if (isProposed) {
-      const id = insertFinding(db, finding, { ...found, outcome: "proposed" });
+    if (outcome === "proposed") {
+      const id = insertFinding(db, finding, { ...found, outcome });
       tell(context, finding, span, `${finding.message} Proposed: ${remedyInWords(finding.remedy)}.`);
-      return { id, finding, outcome: "proposed" };
+      return { id, finding, outcome };
     }
-    if (isPastBound(context, finding, patient)) return giveUp(context, finding, found, span);
+    if (outcome === "failed") return giveUp(context, finding, found, span);
     if (!applyRemedy(context, processor, finding.syncId, finding.remedy)) {
       tell(context, finding, span, `${finding.message} It was stale: nothing changed.`);
       return { id: null, finding, outcome: "superseded" };
     }
-    const id = insertFinding(db, treatedFinding(context, finding), { ...found, outcome: "pending" });
+    const id = insertFinding(db, treatedFinding(context, finding), { ...found, outcome });
     countApplied(db, finding.kind, nowMs);
     tell(context, finding, span, `${finding.message} Remedy: ${remedyInWords(finding.remedy)}.`);
-    return { id, finding, outcome: "pending" };
+    return { id, finding, outcome };
   } finally {
     span.end();
   }
@@ -106,7 +154,11 @@ function treatedFinding(context: SyncContext, finding: Finding): Finding {
 }
 
 function isPastBound(context: SyncContext, finding: Finding, patient: Patient): boolean {
-  const { recent, total } = countRemedies(context.db, finding.syncId, plusMs(context.clock.nowMs(), -DAY_MS));
+  const sinceMs = plusMs(context.clock.nowMs(), -DAY_MS);
+  // Each sync that is started over left races has a budget of its own, so that these are counted by athlete.
+  if (finding.remedy.do === "start_sync")
+    return countStartedOver(context.db, finding.athleteId, sinceMs) >= patient.maxRemedies;
+  const { recent, total } = countRemedies(context.db, finding.syncId, sinceMs);
   return recent >= patient.maxRemedies || total >= REMEDIES_IN_ALL;
 }
 
@@ -128,7 +180,7 @@ function giveUp(
   settleFinding(db, id, "failed", found.nowMs);
   const sync = readSync(db, finding.syncId);
   const reason = `It stalled again after every remedy that it may have. The last finding (${finding.kind}): ${finding.message} Start a new sync to try again.`;
-  if (sync !== undefined) failSync(context, sync, reason);
+  if (sync?.status === "in_progress") failSync(context, sync, reason);
   span.fail(reason);
   return { id, finding, outcome: "failed" };
 }

@@ -1,16 +1,16 @@
 import { type DiagnosisRules, diagnose } from "../core/diagnose.ts";
 import type { Finding } from "../core/findings.ts";
-import type { HealingMode } from "../core/status.ts";
+import { describeState, type HealingMode } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
 import type { Thresholds } from "../core/thresholds.ts";
-import type { EpochMs, FindingId } from "../core/units.ts";
+import type { EpochMs, FindingId, SyncId } from "../core/units.ts";
 import type { SyncRow } from "../db/schema.ts";
-import { readSyncsInProgress } from "../db/syncs.ts";
+import { readSyncsById, readSyncsInProgress } from "../db/syncs.ts";
 import { inReadTransaction } from "../db/transaction.ts";
 import { recordByHand } from "../sync/by-hand.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
-import { readSnapshot, readVitals } from "../sync/snapshot.ts";
+import { readSnapshots, readVitals } from "../sync/snapshot.ts";
 import type { Span } from "../telemetry/tracing.ts";
 import { createAbsence } from "./absence.ts";
 import { type AppliedProposal, applyProposed } from "./apply-proposed.ts";
@@ -34,11 +34,24 @@ export type CheckReport = {
   readonly checked: number;
   readonly dryRun: boolean;
   readonly findings: readonly CheckedFinding[];
+  /** Why the others are not stalled; empty unless it was asked for. */
+  readonly explained: readonly ExplainedSync[];
+};
+export type ExplainedSync = {
+  readonly syncId: SyncId;
+  readonly state: "processing" | "waiting";
+  readonly explanation: string;
+};
+export type CheckOptions = {
+  /** Says what it would do, and changes nothing. */
+  readonly dryRun: boolean;
+  /** Says also why syncs are not stalled, of so many at most. */
+  readonly explain?: number;
 };
 
 export type Monitor = {
-  /** One pass over every sync in progress. A dry run says what it would do, and changes nothing. */
-  check(options: { dryRun: boolean }): Promise<CheckReport>;
+  /** One pass over every sync in progress. */
+  check(options: CheckOptions): Promise<CheckReport>;
   /** The minute's turn: notices first whether the daemon itself was away. */
   tick(): Promise<CheckReport>;
   /** The rules by which this class of sync is diagnosed now. */
@@ -54,7 +67,7 @@ const PAGE = 50;
 /** The monitor: finds every stall, explains it, remedies it, and verifies the remedy at a later check. */
 export function createMonitor(context: SyncContext, processor: Processor, health: HealthRules): Monitor {
   const { db, clock, tracer, log } = context;
-  const absence = createAbsence(clock, log, health.periodMs);
+  const absence = createAbsence(clock, log, { periodMs: health.periodMs, leaseMs: context.rules.leaseMs });
   let lastCheckAtMs: EpochMs | null = null;
   let lastCheckDurationMs: number | null = null;
   let checks = 0;
@@ -71,15 +84,17 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       isClaiming: processor.view().isClaiming,
       isFull: processor.view().running >= context.rules.concurrency,
       lastClaimAtMs: processor.view().lastClaimAtMs,
-      ageProvesNothingUntilMs: absence.ageProvesNothingUntilMs,
+      ageProvesNothingUntilMs: absence.look(),
+      ownLeases: processor.leases(),
       healing: health.healing,
     };
   }
 
-  async function check(dryRun: boolean): Promise<CheckReport> {
+  async function check({ dryRun, explain = 0 }: CheckOptions): Promise<CheckReport> {
     const startedAtMs = clock.nowMs();
     const span = tracer.startSpan("health.check", { attributes: { "broomwagon.health.dry_run": dryRun } });
     const findings: CheckedFinding[] = [];
+    const explained: ExplainedSync[] = [];
     let checked = 0;
     const breather = createBreather(clock);
     const note = async (found: CheckedFinding | undefined) => {
@@ -93,6 +108,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
         const page = readSyncsInProgress(db, afterId, PAGE);
         for (const sync of suspectsIn(page)) await note(checkSync(sync, dryRun, span));
         checked += page.length;
+        if (explained.length < explain) explained.push(...explainPage(page).slice(0, explain - explained.length));
         const last = page.at(-1);
         if (last === undefined || page.length < PAGE) break;
         afterId = last.id;
@@ -104,7 +120,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       }
       span.setAttributes({ "broomwagon.health.checked": checked, "broomwagon.health.findings": findings.length });
       if (!dryRun) noteCheck(startedAtMs);
-      return { checked, dryRun, findings };
+      return { checked, dryRun, findings, explained };
     } catch (error) {
       span.fail(error instanceof Error ? error.message : String(error));
       throw error;
@@ -131,12 +147,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
   /** One bad row never hides the rest: a sync that cannot be checked is told of, and the others are checked. */
   function checkSync(sync: SyncRow, dryRun: boolean, span: Span): CheckedFinding | undefined {
     try {
-      if (dryRun) {
-        const first = inReadTransaction(db, () => diagnose(readSnapshot(db, sync), rules(sync.class)))[0];
-        return first === undefined ? undefined : proposal(first);
-      }
-      const patient = { syncId: sync.id, rules: rules(sync.class), maxRemedies: health.maxRemedies, span };
-      return healSync(context, processor, patient);
+      return healSync(context, processor, { syncId: sync.id, rules: rules(sync.class), ...patientOf(dryRun, span) });
     } catch (error) {
       log.error(
         "monitor.sync_not_checked",
@@ -147,18 +158,24 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     }
   }
 
+  /** Of the syncs of a page that are still in progress and not stalled. */
+  function explainPage(page: readonly SyncRow[]): readonly ExplainedSync[] {
+    return inReadTransaction(db, () => {
+      const ids = page.map((sync) => sync.id);
+      const running = readSyncsById(db, ids).filter((sync) => sync.status === "in_progress");
+      return [...readSnapshots(db, running).values()].flatMap((snapshot) => {
+        const { state, explanation } = describeState(snapshot, rules(snapshot.syncClass));
+        return state === "stalled" ? [] : [{ syncId: snapshot.syncId, state, explanation }];
+      });
+    });
+  }
+
   function checkAfterEnd(finding: Finding, dryRun: boolean, span: Span): CheckedFinding | undefined {
-    if (dryRun) return proposal(finding);
-    const patient = { syncId: finding.syncId, rules: rules("schedule"), maxRemedies: health.maxRemedies, span };
+    const patient = { syncId: finding.syncId, rules: rules("schedule"), ...patientOf(dryRun, span) };
     return healAfterEnd(context, processor, patient, finding);
   }
 
-  /** What a check would do. */
-  const proposal = (finding: Finding): CheckedFinding => ({
-    id: null,
-    finding,
-    outcome: health.healing === "suggest" ? "proposed" : "pending",
-  });
+  const patientOf = (isDryRun: boolean, span: Span) => ({ maxRemedies: health.maxRemedies, isDryRun, span });
 
   function noteCheck(startedAtMs: EpochMs): void {
     lastCheckAtMs = clock.nowMs();
@@ -167,19 +184,19 @@ export function createMonitor(context: SyncContext, processor: Processor, health
   }
 
   /** Two checks side by side would judge each other's half-done work. */
-  async function checkAlone(dryRun: boolean): Promise<CheckReport> {
+  async function checkAlone(options: CheckOptions): Promise<CheckReport> {
     while (running !== undefined) await running.catch(() => undefined);
-    running = check(dryRun).finally(() => {
+    running = check(options).finally(() => {
       running = undefined;
     });
     return running;
   }
 
   return {
-    check: ({ dryRun }) => checkAlone(dryRun),
+    check: checkAlone,
     tick() {
-      absence.notice();
-      return checkAlone(false);
+      absence.look();
+      return checkAlone({ dryRun: false });
     },
     rules,
     apply: (id, by) =>

@@ -1,8 +1,9 @@
 import { afterLostLease } from "../core/batch.ts";
 import type { LeasedBatch, Remedy } from "../core/findings.ts";
-import type { SyncId } from "../core/units.ts";
+import type { BatchId, SyncId } from "../core/units.ts";
 import { cancelBatch, makeDue, readBatch, sweepBatch } from "../db/batches.ts";
 import { addToCounter } from "../db/counters.ts";
+import { unbindStrays } from "../db/races.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
 import { reconcile } from "../sync/reconcile.ts";
@@ -35,9 +36,14 @@ function change(context: SyncContext, processor: Processor, syncId: SyncId, reme
     case "make_due":
       return anyOf(remedy.batches, ({ batchId }) => makeDue(db, batchId, clock.nowMs()));
     case "cancel_batches": {
-      const isCancelled = anyOf(remedy.batches, ({ batchId }) => cancelBatch(db, batchId, clock.nowMs()));
+      const isCancelled = anyOf(remedy.batches, ({ batchId }) => callOff(context, processor, batchId));
       if (isCancelled) reconcile(context, syncId);
       return isCancelled;
+    }
+    case "unbind_races": {
+      const isUnbound = unbindStrays(db, syncId) > 0;
+      if (isUnbound) reconcile(context, syncId);
+      return isUnbound;
     }
     case "start_sync":
       return startOverLeftRaces(context, remedy.athleteId) !== undefined;
@@ -51,6 +57,14 @@ function change(context: SyncContext, processor: Processor, syncId: SyncId, reme
 /** Does it to each; true when any changed. */
 function anyOf<T>(batches: readonly T[], change: (batch: T) => boolean): boolean {
   return batches.map(change).includes(true);
+}
+
+/** Cancels a live batch; whoever runs it asks Strava nothing more. */
+function callOff(context: SyncContext, processor: Processor, batchId: BatchId): boolean {
+  const leaseToken = readBatch(context.db, batchId)?.leaseToken ?? null;
+  if (!cancelBatch(context.db, batchId, context.clock.nowMs())) return false;
+  if (leaseToken !== null) context.commits.afterCommit(() => void processor.abortRun(batchId, leaseToken));
+  return true;
 }
 
 /** Back to pending, one attempt spent; past the last one it has failed, and the plan decides what replaces it. */

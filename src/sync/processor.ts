@@ -5,6 +5,7 @@ import { claimBatch, type DueBatch, nextDueAtMs, readNextDueBatch } from "../db/
 import { noteServed } from "../db/syncs.ts";
 import type { Span } from "../telemetry/tracing.ts";
 import type { SyncContext } from "./context.ts";
+import type { Run } from "./run.ts";
 import { runBatch } from "./run-batch.ts";
 import { settleWithin } from "./settle-within.ts";
 
@@ -15,6 +16,8 @@ export type Processor = {
   tick(): void;
   /** Aborts the run that holds a batch by this token; false when this process runs none. */
   abortRun(batchId: BatchId, token: LeaseToken): boolean;
+  /** Leases of the runs that are alive in this process, and the end that it last gave each. */
+  leases(): ReadonlyMap<LeaseToken, EpochMs>;
   /** Claims nothing any more; running batches finish what is in flight, or are released when `limitMs` is up. */
   stop(limitMs: number): Promise<void>;
   /** Stops and starts claiming, without ending what runs. */
@@ -22,8 +25,9 @@ export type Processor = {
   view(): { running: number; lastClaimAtMs: EpochMs; lastTickAtMs: EpochMs; isClaiming: boolean };
 };
 
-type Claimed = { due: DueBatch; token: LeaseToken; span: Span };
+type Claimed = { due: DueBatch; token: LeaseToken; leaseExpiresAtMs: EpochMs; span: Span };
 type Active = {
+  run: Run;
   batchId: BatchId;
   abort: (reason: string) => void;
   callOffUnsent: () => void;
@@ -136,7 +140,7 @@ export function createProcessor(context: SyncContext): Processor {
     if (!isOurs) return undefined;
     noteServed(db, { id: due.syncId, athleteId: due.athleteId }, nowMs, traceId);
     lastClaimAtMs = nowMs;
-    return { due, token, span };
+    return { due, token, leaseExpiresAtMs, span };
   }
 
   /** The root of the run's trace, linked to the root of the run before. */
@@ -155,7 +159,7 @@ export function createProcessor(context: SyncContext): Processor {
     });
   }
 
-  function start({ due, token, span }: Claimed): void {
+  function start({ due, token, leaseExpiresAtMs, span }: Claimed): void {
     const controller = new AbortController();
     const unsent = new AbortController();
     const callOffUnsent = () => unsent.abort("stopping");
@@ -164,13 +168,14 @@ export function createProcessor(context: SyncContext): Processor {
       controller.abort(reason);
     };
     if (isStopping) callOffUnsent();
-    const run = {
+    const run: Run = {
       batch: due,
       batchId: due.id,
       syncId: due.syncId,
       athleteId: due.athleteId,
       syncClass: due.syncClass,
       fence: { batchId: due.id, leaseToken: token },
+      leaseExpiresAtMs,
       span,
       signal: controller.signal,
       token: undefined,
@@ -183,7 +188,7 @@ export function createProcessor(context: SyncContext): Processor {
       active.delete(token);
       wake();
     });
-    active.set(token, { batchId: due.id, abort, callOffUnsent, done });
+    active.set(token, { run, batchId: due.id, abort, callOffUnsent, done });
   }
 
   function sleepUntilDue(): void {
@@ -208,6 +213,7 @@ export function createProcessor(context: SyncContext): Processor {
       run.abort("aborted");
       return true;
     },
+    leases: () => new Map([...active].map(([token, { run }]) => [token, run.leaseExpiresAtMs])),
     async stop(limitMs) {
       isStopping = true;
       callOffTimer();

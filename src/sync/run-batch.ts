@@ -105,7 +105,12 @@ function startHeartbeat(context: SyncContext, run: Run, abort: (reason: string) 
   const beat = (): void => {
     const nowMs = clock.nowMs();
     commits
-      .soon(() => renewLease(db, run.fence, plusMs(nowMs, rules.leaseMs), nowMs))
+      .soon(() => {
+        const leaseExpiresAtMs = plusMs(nowMs, rules.leaseMs);
+        const isHeld = renewLease(db, run.fence, leaseExpiresAtMs, nowMs);
+        if (isHeld) run.leaseExpiresAtMs = leaseExpiresAtMs;
+        return isHeld;
+      })
       .then(
         (isHeld) => {
           if (!isHeld && !isOver) abort("lease_lost");

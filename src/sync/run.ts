@@ -13,6 +13,8 @@ export type Run = Asking & {
   readonly batchId: BatchId;
   readonly syncId: SyncId;
   readonly fence: Fence;
+  /** Until when this process last gave itself the lease. */
+  leaseExpiresAtMs: EpochMs;
   /** Calls off what waits for its place: the run is about to end, whatever it would bring. */
   readonly callOffUnsent: () => void;
   /** Called inside the transaction that ends the batch, last of all: the place is free. */

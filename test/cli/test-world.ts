@@ -107,6 +107,7 @@ export function aSync(patch: Partial<SyncJson> = {}): SyncJson {
       failed_batches: 0,
       is_stalled: false,
       warning: null,
+      explanation: null,
       last_activity_at: NOW_MS,
     },
     ...patch,

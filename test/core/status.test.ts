@@ -51,7 +51,11 @@ test("a sync with a batch under way is processing, though others wait or everybo
   const until = ahead(MINUTE_MS);
   const waiting = pendingBatch({ number: 5, waitReason: "backoff", runAfterMs: until, waitsUntilMs: until });
   const hold = { reason: "quota_15min", untilMs: until } as const;
-  expect(stateOf(snapshotWith([waiting, processingBatch()]), { hold })).toEqual({ state: "processing" });
+  expect(stateOf(snapshotWith([waiting, processingBatch()]), { hold })).toEqual({
+    state: "processing",
+    explanation:
+      "Batch 4 is running: last sign of life 10 s ago, lease good for 50 s more, last progress 20 s ago. It counts as stalled after 20 min without progress: in 20 min, if nothing happens.",
+  });
 });
 
 test("a batch that waits says why and until when, the one that is due first for all", () => {
@@ -69,6 +73,7 @@ test("a batch that waits says why and until when, the one that is due first for 
       resumesAtMs: ahead(MINUTE_MS),
       detail: "Its last try failed; it tries again at 2025-11-16 23:13:52 UTC.",
     },
+    explanation: "Its last try failed; it tries again at 2025-11-16 23:13:52 UTC. 45 races in 3 batches wait.",
   });
 });
 
@@ -78,9 +83,12 @@ test("a due batch is held back by the quota, or stands in the queue: neither is 
     state: "waiting",
     waiting: { reason: "quota_reserve", resumesAtMs: ahead(HOUR_MS) },
   });
+  const detail =
+    "Batch 4 has been due for 20 s, and the last batch was claimed 5 s ago; it runs as soon as it is its turn. It counts as stalled after 20 min without a claim.";
   expect(stateOf(snapshotWith([pendingBatch()]))).toEqual({
     state: "waiting",
-    waiting: { reason: "queue", resumesAtMs: null, detail: "Due; it runs as soon as a worker is free." },
+    waiting: { reason: "queue", resumesAtMs: null, detail },
+    explanation: detail,
   });
 });
 

@@ -1,0 +1,51 @@
+import type { Hold, SyncSnapshot } from "./snapshot.ts";
+import { type EpochMs, epochMs, type LeaseToken, MINUTE_MS } from "./units.ts";
+
+export type DiagnosisRules = {
+  readonly nowMs: EpochMs;
+  readonly stallAfterDiscoveryMs: number;
+  readonly stallAfterEnrichmentMs: number;
+  readonly leaseMs: number;
+  readonly enrichmentBatchSize: number;
+  /** What holds back requests of this sync's class now. */
+  readonly hold: Hold | undefined;
+  /** False while the whole daemon is paused: then nobody claims, on purpose. */
+  readonly isClaiming: boolean;
+  /** Every worker is busy: who waits for one stands in a queue, and the runs are watched by themselves. */
+  readonly isFull: boolean;
+  /** When the processor last claimed a batch, or started. */
+  readonly lastClaimAtMs: EpochMs;
+  /** Until then, age proves nothing: the daemon has just started, slept, or its clock has jumped. */
+  readonly ageProvesNothingUntilMs: EpochMs;
+  /**
+   * Leases of the runs that are alive in this very process, and the end that it last gave each. While a row says the same, its worker
+   * lives, whatever the clock has done; where it does not, a hand has been there.
+   */
+  readonly ownLeases?: ReadonlyMap<LeaseToken, EpochMs>;
+};
+
+/** How long a sync may do nothing in its phase. */
+export function stallAfterMs(snapshot: SyncSnapshot, rules: DiagnosisRules): number {
+  return snapshot.plan.phase === "discovery" ? rules.stallAfterDiscoveryMs : rules.stallAfterEnrichmentMs;
+}
+
+/** Whether verdicts may go by age now. */
+export const ageProves = (rules: DiagnosisRules): boolean => rules.nowMs >= rules.ageProvesNothingUntilMs;
+
+/** A clock that is set back by more than this is always noticed; by less, it may not be. */
+const UNNOTICED_MS = 10 * MINUTE_MS;
+
+/**
+ * Since when something has been so, as far as it counts: the latest of these moments, and not before age began to prove
+ * something. A moment in the future is from before a clock was set back: it counts as now, or, where that was noticed, not
+ * at all, since a clock that was set back by hours would hide a stall for as long.
+ */
+export function countsSinceMs(rules: DiagnosisRules, ...moments: readonly EpochMs[]): EpochMs {
+  const { nowMs, ageProvesNothingUntilMs } = rules;
+  const counted = moments.map((moment) => (moment - nowMs > UNNOTICED_MS ? 0 : Math.min(moment, nowMs)));
+  return epochMs(Math.max(Math.min(ageProvesNothingUntilMs, nowMs), ...counted));
+}
+
+/** Whether a worker of this very process holds the batch, by a lease that nobody else has touched. */
+export const isOurs = (rules: DiagnosisRules, leaseToken: LeaseToken, leaseExpiresAtMs: EpochMs): boolean =>
+  rules.ownLeases?.get(leaseToken) === leaseExpiresAtMs;
