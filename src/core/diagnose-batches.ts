@@ -121,7 +121,7 @@ function cancelThem(batches: readonly LiveBatch[]): Remedy {
 }
 
 function diagnoseWait(batch: LiveBatch, rules: DiagnosisRules): Trouble | undefined {
-  if (batch.status !== "pending" || batch.runAfterMs <= rules.nowMs) return undefined;
+  if (batch.status !== "pending" || batch.runAfterMs <= rules.nowMs || rules.waitsProveNothing) return undefined;
   const { runAfterMs, waitReason, waitsUntilMs } = batch;
   const evidence = {
     run_after_ms: runAfterMs,

@@ -17,6 +17,8 @@ export type DiagnosisRules = {
   readonly lastClaimAtMs: EpochMs;
   /** Until then, age proves nothing: the daemon has just started, slept, or its clock has jumped. */
   readonly ageProvesNothingUntilMs: EpochMs;
+  /** The clock was set back, and waits lie as far ahead: they prove nothing until they are made good. */
+  readonly waitsProveNothing?: boolean;
   /**
    * Leases of the runs that are alive in this very process, and the end that it last gave each. While a row says the same, its worker
    * lives, whatever the clock has done; where it does not, a hand has been there.

@@ -254,6 +254,16 @@ export function makeAllDue(db: Db, syncId: SyncId, nowMs: EpochMs): number {
     .all().length;
 }
 
+const makeWaitingDueStatement = statement<unknown, [number, number]>(
+  `UPDATE batches SET run_after_ms = ?1, wait_reason = NULL, waits_until_ms = NULL WHERE id IN (
+     SELECT id FROM batches INDEXED BY batches_due WHERE status = 'pending' AND run_after_ms > ?1 LIMIT ?2)`,
+);
+
+/** Makes batches that wait due at once, of whatever sync; at most `limit`. Returns how many. */
+export function makeWaitingDue(db: Db, nowMs: EpochMs, limit: number): number {
+  return makeWaitingDueStatement(db).run(nowMs, limit).changes;
+}
+
 /** Cancels one live batch; false when it is live no more. */
 export function cancelBatch(db: Db, id: BatchId, nowMs: EpochMs): boolean {
   const changed = db

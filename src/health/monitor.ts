@@ -14,12 +14,13 @@ import { readSnapshots, readVitals } from "../sync/snapshot.ts";
 import type { Span } from "../telemetry/tracing.ts";
 import { createAbsence } from "./absence.ts";
 import { type AppliedProposal, applyProposed } from "./apply-proposed.ts";
-import { createBreather } from "./breather.ts";
+import { type Breather, createBreather } from "./breather.ts";
 import { findAfterEnd } from "./find-after-end.ts";
 import { healAfterEnd } from "./heal-after-end.ts";
 import { type CheckedFinding, healSync } from "./heal-sync.ts";
 import { judgeOpenFindings } from "./judge-findings.ts";
 import { mendStates } from "./mend-states.ts";
+import { readjustWaits } from "./readjust.ts";
 
 export type { CheckedFinding } from "./heal-sync.ts";
 
@@ -85,6 +86,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       isFull: processor.view().running >= context.rules.concurrency,
       lastClaimAtMs: processor.view().lastClaimAtMs,
       ageProvesNothingUntilMs: absence.look(),
+      waitsProveNothing: absence.hasGoneBack(),
       ownLeases: processor.leases(),
       healing: health.healing,
     };
@@ -102,6 +104,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       await breather.breathe();
     };
     try {
+      if (!dryRun) await readjust(breather);
       if (!dryRun && health.healing === "automatic") mendStates(context);
       if (!dryRun) await judgeOpenFindings(context, rules, breather);
       for (let afterId = 0; ; ) {
@@ -127,6 +130,13 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     } finally {
       span.end();
     }
+  }
+
+  async function readjust(breather: Breather): Promise<void> {
+    absence.look();
+    if (!absence.hasGoneBack()) return;
+    await readjustWaits(context, processor, breather);
+    absence.noteReadjusted();
   }
 
   /** The syncs of a page that need a closer look: a few statements for all of them, and mostly there are none. */

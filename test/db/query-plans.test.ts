@@ -71,6 +71,7 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
     (s) => batchStatements.insertBatch(s.db, { ...s, type: "enrichment", size: 1, nowMs: NOW }),
   ],
   ["makeAllDue", ["batches_live"], ({ db, syncId }) => batchStatements.makeAllDue(db, syncId, NOW)],
+  ["makeWaitingDue", ["batches_due"], ({ db }) => batchStatements.makeWaitingDue(db, NOW, 10)],
   ["hasLiveBatch", ["batches_live"], ({ db, syncId }) => batchStatements.hasLiveBatch(db, syncId, "enrichment")],
   ["nextDueAtMs", ["batches_due"], ({ db }) => batchStatements.nextDueAtMs(db, NOW)],
   ["readProcessingBatches", ["batches_processing"], ({ db }) => batchStatements.readProcessingBatches(db, 10)],

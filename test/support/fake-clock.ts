@@ -27,6 +27,21 @@ export class FakeClock implements Clock {
     this.#nowMs = nowMs;
   }
 
+  /** The machine sleeps: the clock goes on, and every timer waits as long as it would have, once it is awake again. */
+  sleep(durationMs: number): void {
+    this.#shift(durationMs);
+  }
+
+  /** Somebody sets the clock back: timers, which count what passes, are not touched by it. */
+  setBack(byMs: number): void {
+    this.#shift(-byMs);
+  }
+
+  #shift(byMs: number): void {
+    this.#nowMs += byMs;
+    for (const timer of this.#timers) timer.dueMs += byMs;
+  }
+
   /** When the next timer is due; undefined when none is. */
   nextDueMs(): number | undefined {
     return this.#timers.reduce<number | undefined>(
