@@ -33,6 +33,8 @@ const KINDS: Readonly<Record<FindingKind, true>> = {
   waiting_past_reset: true,
   far_wait: true,
   stray_batch: true,
+  stray_race: true,
+  twin_batches: true,
   unfinished_races: true,
   queued_too_long: true,
   left_by_former_process: true,
