@@ -20,20 +20,20 @@ const startMs = systemClock.nowMs();
 const binary = join(import.meta.dir, "../dist", process.platform === "win32" ? "broomwagon.exe" : "broomwagon");
 
 const CHECKS: readonly Step[] = [
-  { name: "format, lint", args: ["run", "--bun", "biome", "ci"], limitMs: 60 * SECOND_MS },
-  { name: "types", args: ["run", "--bun", "tsc", "--noEmit", "-p", "."], limitMs: 60 * SECOND_MS },
-  { name: "unused code", args: ["run", "--bun", "knip"], limitMs: 60 * SECOND_MS },
+  { name: "format, lint", args: ["run", "--bun", "biome", "ci"], limitMs: 120 * SECOND_MS },
+  { name: "types", args: ["run", "--bun", "tsc", "--noEmit", "-p", "."], limitMs: 120 * SECOND_MS },
+  { name: "unused code", args: ["run", "--bun", "knip"], limitMs: 120 * SECOND_MS },
 ];
 const BUILD: Step = {
   name: "compiled program",
   args: ["scripts/build.ts"],
-  limitMs: 60 * SECOND_MS,
+  limitMs: 120 * SECOND_MS,
   conclude: lastLine,
 };
 const KILLS: Step = {
   name: "kill test",
   args: ["scripts/kill-test.ts", "--kills", "3", "--binary", binary],
-  limitMs: 60 * SECOND_MS,
+  limitMs: 120 * SECOND_MS,
   conclude: lastLine,
 };
 const DEMO: Step = {
