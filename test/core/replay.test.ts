@@ -97,6 +97,25 @@ test("a race that settles is progress, unless a hand settled it", () => {
   expect(snapshotAt(settled("unknown"), after(2 * MINUTE_MS)).lastProgressAtMs).toBe(STARTED);
 });
 
+test("when something was done last is known to the sync itself as well", () => {
+  const incident = anIncident({
+    sync: { last_progress_at: after(5 * MINUTE_MS) },
+    batches: [aBatch([aState(STARTED, { status: "processing" })])],
+  });
+  expect(snapshotAt(incident, after(5 * MINUTE_MS - 1)).lastProgressAtMs).toBe(STARTED);
+  expect(kindsAt(incident, after(15 * MINUTE_MS))).toEqual([]);
+  expect(kindsAt(incident, after(15 * MINUTE_MS + 1))).toEqual(["no_progress"]);
+});
+
+test("pending races that are bound to a batch which has ended are told apart from those that are bound to none", () => {
+  const races = [aRace(), aRace({ number: 2 }), aRace({ number: 3, bound: [] })];
+  const incident = anIncident({ batches: [aBatch([aState(STARTED, { status: "completed" })])], races });
+  expect(snapshotAt(incident, after(1))).toMatchObject({
+    strayRaces: { count: 2, batchId: 1 },
+    plan: { unserved: [{ exhaustedSize: undefined, count: 3 }] },
+  });
+});
+
 test("a start of the daemon, where it is known, makes age prove nothing for a period", () => {
   const orphan = aState(STARTED, { status: "processing", lease: "fixed", lease_expires_at: after(1_000) });
   const incident = anIncident({ batches: [aBatch([orphan])], daemon: { starts: [after(2 * MINUTE_MS)] } });

@@ -1,10 +1,9 @@
 import { expect, test } from "bun:test";
 import { seededDice } from "../../src/core/dice.ts";
-import { findingsAt, optionsOf } from "../../src/core/replay-incident.ts";
-import { type EpochMs, MINUTE_MS, type SyncId } from "../../src/core/units.ts";
+import { epochMs, MINUTE_MS, type SyncId } from "../../src/core/units.ts";
 import { readSync } from "../../src/db/syncs.ts";
 import { createTestEngine, START_MS, type TestEngine } from "../support/engine.ts";
-import { exportedFrom } from "../support/exports.ts";
+import { type Check, checkNow, exportedFrom, inLines, replayAt } from "../support/exports.ts";
 import { byHand } from "../support/hand.ts";
 
 const LIVE = "status IN ('pending', 'processing')";
@@ -31,7 +30,6 @@ const HANDS: readonly string[] = [
 const LATENCIES_MS = [200, 2_000, 9_000] as const;
 const MINUTES = 12;
 
-type Check = { readonly atMs: EpochMs; readonly kind: string | undefined };
 type Lived = {
   readonly engine: TestEngine;
   readonly syncId: SyncId;
@@ -75,26 +73,16 @@ async function live(seed: number, handsAtMost: number): Promise<Lived> {
       engine = engine.rebooted();
     }
     await engine.clock.advance(MINUTE_MS - firstMs);
-    engine.processor.tick();
-    const atMs = engine.clock.nowMs();
-    const { findings } = await engine.monitor.tick();
-    const own = findings.filter(({ finding }) => finding.syncId === syncId);
-    checks.push({ atMs, kind: own[0]?.finding.kind });
-    await engine.clock.advance(0);
+    checks.push(await checkNow(engine, syncId));
   }
   return { engine, syncId, checks, told };
 }
-
-const inLines = (checks: readonly Check[]) =>
-  checks.map(({ atMs, kind }) => `${new Date(atMs).toISOString()} ${kind ?? "-"}`);
 
 for (let seed = 1; seed <= 30; seed++) {
   test(`seed ${seed}: whatever one hand did, the replay finds at each check what the check found`, async () => {
     const { engine, syncId, checks, told } = await live(seed, 1);
     const incident = exportedFrom(engine, syncId);
-    const { rules } = optionsOf(incident);
-    const replayed = checks.map(({ atMs }) => ({ atMs, kind: findingsAt(incident, atMs, rules)[0]?.kind }));
-    expect({ told, found: inLines(replayed) }).toEqual({ told, found: inLines(checks) });
+    expect({ told, found: inLines(replayAt(incident, checks)) }).toEqual({ told, found: inLines(checks) });
   });
 }
 
@@ -105,10 +93,8 @@ for (let seed = 108; seed <= 122; seed++) {
   test(`seed ${seed}: whatever many hands did, the replay finds what a check found when it found and mended it`, async () => {
     const { engine, syncId, told } = await live(seed, MINUTES);
     const incident = exportedFrom(engine, syncId);
-    const { rules } = optionsOf(incident);
     const mended = incident.findings.filter((finding) => !finding.own_restart && finding.remedied_at !== null);
-    const found = mended.map(({ kind, detected_at: at }) => ({ atMs: at as EpochMs, kind }));
-    const replayed = found.map(({ atMs }) => ({ atMs, kind: findingsAt(incident, atMs, rules)[0]?.kind }));
-    expect({ told, found: inLines(replayed) }).toEqual({ told, found: inLines(found) });
+    const found = mended.map(({ kind, detected_at: at }) => ({ atMs: epochMs(at), kind }));
+    expect({ told, found: inLines(replayAt(incident, found)) }).toEqual({ told, found: inLines(found) });
   });
 }

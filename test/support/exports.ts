@@ -1,5 +1,6 @@
 import { type Incident, readIncident } from "../../src/core/incident.ts";
-import { MINUTE_MS, type SyncId } from "../../src/core/units.ts";
+import { findingsAt, optionsOf } from "../../src/core/replay-incident.ts";
+import { type EpochMs, MINUTE_MS, type SyncId } from "../../src/core/units.ts";
 import { inReadTransaction } from "../../src/db/transaction.ts";
 import { exportIncident } from "../../src/health/incident-export.ts";
 import type { TestEngine } from "./engine.ts";
@@ -33,3 +34,35 @@ export function exportedFrom(engine: TestEngine, id: SyncId): Incident {
   if (!read.ok) throw new Error(read.problems.join("\n"));
   return read.incident;
 }
+
+/** What a health check found first in a sync; undefined: nothing. */
+export type Check = { readonly atMs: EpochMs; readonly kind: string | undefined };
+
+/** Lets minutes pass, each ended by the processor's tick and a health check; tells what each found. */
+export async function checkMinutes(engine: TestEngine, id: SyncId, minutes: number): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (let minute = 0; minute < minutes; minute++) {
+    await engine.clock.advance(MINUTE_MS);
+    checks.push(await checkNow(engine, id));
+  }
+  return checks;
+}
+
+/** The processor's tick and a health check, now. */
+export async function checkNow(engine: TestEngine, id: SyncId): Promise<Check> {
+  engine.processor.tick();
+  const atMs = engine.clock.nowMs();
+  const { findings } = await engine.monitor.tick();
+  await engine.clock.advance(0);
+  return { atMs, kind: findings.find(({ finding }) => finding.syncId === id)?.finding.kind };
+}
+
+/** What a replay finds first at the moments of those checks. */
+export function replayAt(incident: Incident, checks: readonly Check[]): Check[] {
+  const { rules } = optionsOf(incident);
+  return checks.map(({ atMs }) => ({ atMs, kind: findingsAt(incident, atMs, rules)[0]?.kind }));
+}
+
+/** For reading, where two of them differ. */
+export const inLines = (checks: readonly Check[]): string[] =>
+  checks.map(({ atMs, kind }) => `${new Date(atMs).toISOString()} ${kind ?? "-"}`);
