@@ -51,8 +51,8 @@ export function watchMonitor(
       if (tookMs() > boundMs) record(slowCheck(startedAtMs, { tookMs: tookMs(), boundMs, isRunning: false }));
       else settleOpen("slow_check");
       settleOpen("failed_check");
-      ping?.tell("success");
       watchSchedule();
+      ping?.tell("success");
       return report;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
