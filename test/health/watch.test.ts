@@ -162,6 +162,19 @@ test("a good check writes nothing for the watch: a foreign writer's lock is not 
   expect(engine.commits.transaction()).toBe(before);
 });
 
+test("where the schedule cannot be looked at, the check has failed, and nobody outside hears of a success", async () => {
+  const { tick, scheduler, pings, findings, checksTake } = world();
+  await tick();
+  await tick();
+  checksTake(1_000);
+  scheduler.jobs = () => {
+    throw new Error("no schedule");
+  };
+  await tick();
+  expect(pings.slice(-2)).toEqual(["/x/start", "/x/fail"]);
+  expect(findings()).toMatchObject([{ kind: "failed_check", message: "A health check failed: no schedule" }]);
+});
+
 test("an address that never answers delays no check", async () => {
   const { monitor, engine } = world({ answers: false });
   const startedAtMs = engine.clock.nowMs();
