@@ -213,6 +213,8 @@ export const SETTINGS = {
   }),
   pingUrl: optional("BROOMWAGON_PING_URL", {
     ...exactHttpUrl,
+    // Whoever knows it can silence the alarm.
+    isSecret: true,
     description:
       "Asked after each health check (and /start before, /fail after one that failed), so that somebody outside notices when they stop.",
   }),

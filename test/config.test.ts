@@ -247,7 +247,6 @@ describe("a value at its boundary", () => {
     ["BROOMWAGON_PUBLIC_URL", "ftp://races.example.org"],
     ["BROOMWAGON_PUBLIC_URL", "https://races.example.org/?a=b"],
     ["BROOMWAGON_STRAVA_API_URL", "/api/v3"],
-    ["BROOMWAGON_PING_URL", "ping"],
     ["BROOMWAGON_TRACE_URL", "http://localhost/trace/"],
     ["STRAVA_CLUB_ID", "0"],
     ["STRAVA_CLUB_ID", "my-club"],
@@ -258,6 +257,14 @@ describe("a value at its boundary", () => {
     expect(problem).toMatchObject({ kind: "invalid", key: variable, value: written, origin });
     expect(problem?.expected).not.toBe("");
     expect(others).toEqual([]);
+  });
+
+  test("the outside address is refused like the others, and what was written is not shown", () => {
+    const [problem] = problemsOf({ env: { BROOMWAGON_PING_URL: "ping.example.org/a-key" } });
+    expect(problem).toMatchObject({ kind: "invalid", key: "BROOMWAGON_PING_URL", value: "********" });
+    expect(
+      rowOf({ env: { BROOMWAGON_PING_URL: "https://ping.example.org/a-key" } }, "BROOMWAGON_PING_URL")?.value,
+    ).toBe("********");
   });
 
   test("the processor and the health check cannot be switched off by an empty pattern", () => {
