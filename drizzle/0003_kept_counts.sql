@@ -13,6 +13,7 @@ CREATE TABLE `ended_sync_counts` (
 	PRIMARY KEY(`hour_start_ms`, `status`)
 ) STRICT;
 --> statement-breakpoint
+CREATE INDEX `athletes_unknown` ON `athletes` (`id`) WHERE status NOT IN ('connected', 'needs_reconnect', 'disconnected');--> statement-breakpoint
 CREATE INDEX `races_pending_by_batch` ON `races` (`athlete_id`,`batch_id`) WHERE enrichment = 'pending';--> statement-breakpoint
 CREATE TRIGGER `batch_counts_insert` AFTER INSERT ON `batches` BEGIN
 	INSERT INTO `batch_counts` SELECT NEW.`sync_id`, NEW.`type`, NEW.`status`, 0

@@ -147,14 +147,17 @@ export function withdrawVanished(db: Db, range: ListedRange, nowMs: EpochMs): nu
 /** A race to enrich, with what its request needs. */
 export type RaceToEnrich = { readonly id: RaceId; readonly stravaActivityId: number; readonly attempts: number };
 
-const racesOfBatchStatement = statement<RaceToEnrich, [number]>(
+const racesOfBatchStatement = statement<RaceToEnrich, [number, number]>(
   `SELECT id, strava_activity_id AS stravaActivityId, attempts FROM races
-   WHERE batch_id = ?1 AND enrichment = 'pending' ORDER BY start_at_ms DESC, id DESC`,
+   WHERE batch_id = ?1 AND +athlete_id = ?2 AND enrichment = 'pending' ORDER BY start_at_ms DESC, id DESC`,
 );
 
-/** What a batch still has to enrich, newest first. */
-export function readRacesOfBatch(db: Db, batchId: BatchId): readonly RaceToEnrich[] {
-  return racesOfBatchStatement(db).all(batchId);
+/**
+ * What a batch still has to enrich, newest first. Only races of its own athlete: a hand may have bound others, and asked for
+ * with the wrong athlete's token they would look as if Strava did not show them.
+ */
+export function readRacesOfBatch(db: Db, batch: { id: BatchId; athleteId: AthleteId }): readonly RaceToEnrich[] {
+  return racesOfBatchStatement(db).all(batch.id, batch.athleteId);
 }
 
 const enrichStatement = statement<

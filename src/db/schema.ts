@@ -62,6 +62,8 @@ export const athletes = sqliteTable(
     index("athletes_needing_reconnect")
       .on(athlete.needsReconnectSinceMs)
       .where(sql`needs_reconnect_since_ms IS NOT NULL`),
+    // Serves mendUnknownStates: empty, unless a hand wrote a word that is no status.
+    index("athletes_unknown").on(athlete.id).where(sql`status NOT IN ('connected', 'needs_reconnect', 'disconnected')`),
     check("athletes_status", sql`status IN ('connected', 'needs_reconnect', 'disconnected')`),
     check("athletes_flags", sql`publish IN (0, 1) AND hidden IN (0, 1)`),
   ],

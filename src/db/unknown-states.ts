@@ -3,7 +3,17 @@ import type { Db } from "./open.ts";
 import { statement } from "./statement.ts";
 
 /** Rows that a hand has put into a state that is none; each statement reads an index that is empty otherwise. */
-export type MendedStates = { readonly races: number; readonly batches: number; readonly syncs: number };
+export type MendedStates = {
+  readonly athletes: number;
+  readonly races: number;
+  readonly batches: number;
+  readonly syncs: number;
+};
+
+const mendAthletes = statement<unknown, [number]>(
+  `UPDATE athletes SET status = 'connected', status_reason = NULL, needs_reconnect_since_ms = NULL WHERE id IN (
+     SELECT id FROM athletes INDEXED BY athletes_unknown WHERE status NOT IN ('connected', 'needs_reconnect', 'disconnected') LIMIT ?1)`,
+);
 
 const mendRaces = statement<unknown, [number]>(
   `UPDATE races SET enrichment = 'pending', enrichment_error = NULL, batch_id = NULL WHERE id IN (
@@ -26,10 +36,11 @@ const mendSyncs = statement<unknown, [number, number]>(
 
 /**
  * Gives rows in a state that is none the one that loses nothing: a race is pending again, a batch cancelled (what it
- * held is planned anew), a sync failed, with the reason. At most `limit` of each. Inside a transaction.
+ * held is planned anew), a sync failed, with the reason, and an athlete connected: whether that is true, the next request tells. At most `limit` of each. Inside a transaction.
  */
 export function mendUnknownStates(db: Db, limit: number, nowMs: EpochMs): MendedStates {
   return {
+    athletes: mendAthletes(db).run(limit).changes,
     races: mendRaces(db).run(limit).changes,
     batches: mendBatches(db).run(limit, nowMs).changes,
     syncs: mendSyncs(db).run(limit, nowMs).changes,
@@ -37,7 +48,8 @@ export function mendUnknownStates(db: Db, limit: number, nowMs: EpochMs): Mended
 }
 
 const anyUnknown = statement<{ found: 0 | 1 }, []>(
-  `SELECT EXISTS (SELECT 1 FROM races INDEXED BY races_unknown WHERE enrichment NOT IN ('pending', 'enriched', 'unavailable', 'failed'))
+  `SELECT EXISTS (SELECT 1 FROM athletes INDEXED BY athletes_unknown WHERE status NOT IN ('connected', 'needs_reconnect', 'disconnected'))
+       OR EXISTS (SELECT 1 FROM races INDEXED BY races_unknown WHERE enrichment NOT IN ('pending', 'enriched', 'unavailable', 'failed'))
        OR EXISTS (SELECT 1 FROM batches INDEXED BY batches_unknown
                   WHERE status NOT IN ('pending', 'processing', 'completed', 'failed', 'cancelled'))
        OR EXISTS (SELECT 1 FROM syncs INDEXED BY syncs_unknown

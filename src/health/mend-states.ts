@@ -11,10 +11,10 @@ const LIMIT = 500;
 export function mendStates(context: SyncContext): void {
   const { db, commits, clock, log } = context;
   if (!hasUnknownStates(db)) return;
-  const { races, batches, syncs } = commits.now(() => mendUnknownStates(db, LIMIT, clock.nowMs()));
+  const { athletes, races, batches, syncs } = commits.now(() => mendUnknownStates(db, LIMIT, clock.nowMs()));
   log.warn(
     "monitor.unknown_states",
-    `Rows were in a state that is none: ${races} races are pending again, ${batches} batches cancelled, ${syncs} syncs ended with the reason.`,
-    { races, batches, syncs },
+    `Rows were in a state that is none: ${races} races are pending again, ${batches} batches cancelled, ${syncs} syncs ended with the reason, ${athletes} athletes taken to be connected.`,
+    { athletes, races, batches, syncs },
   );
 }

@@ -18,7 +18,7 @@ import { createRunTally, type RunTally } from "./run-tally.ts";
 export async function enrichRaces(context: SyncContext, run: Run): Promise<RunResult> {
   const athlete = readAthlete(context.db, run.athleteId);
   if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone.", refused: undefined };
-  const races = readRacesOfBatch(context.db, run.batchId);
+  const races = readRacesOfBatch(context.db, { id: run.batchId, athleteId: run.athleteId });
   if (races.length === 0) return endEmpty(context, run);
   const work: Work = {
     run,

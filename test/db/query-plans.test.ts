@@ -154,7 +154,7 @@ const TROUBLE = { rule: "sync_failed", subject: "athlete:1" } as const;
 /** These sort or group a few rows of one batch, sync or athlete, or those that are open. */
 const SORTING: readonly [string, string, (scene: Scene) => unknown][] = [
   ["countUnserved", "races_pending", (s) => raceStatements.countUnserved(s.db, s.athleteId, s.syncId)],
-  ["readRacesOfBatch", "races_of_batch", ({ db, batchId }) => raceStatements.readRacesOfBatch(db, batchId)],
+  ["readRacesOfBatch", "races_of_batch", (s) => raceStatements.readRacesOfBatch(s.db, { ...s, id: s.batchId })],
   ["tallyOfSync", "races_of_athlete", (s) => raceStatements.tallyOfSync(s.db, s.syncId, s.athleteId)],
   ["readOpenFindings", "findings_open", ({ db }) => findingStatements.readOpenFindings(db, 0, 10)],
   ["readUnsettledTroubles", "alert_troubles_unsettled", ({ db }) => troubleStatements.readUnsettledTroubles(db, 0, 10)],

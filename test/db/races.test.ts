@@ -327,9 +327,13 @@ test("a batch gets the newest unserved races, no more than it may hold, and list
     bindUnserved(s.db, { athleteId: s.athlete, syncId: s.sync, exhaustedSize: undefined, limit }, batch);
   expect(bind(0)).toBe(0);
   expect(bind(3)).toBe(3);
-  expect(readRacesOfBatch(s.db, batch).map((race) => race.id)).toEqual([newest, twin, middle] as RaceId[]);
+  const held = () => readRacesOfBatch(s.db, { id: batch, athleteId: s.athlete }).map((race) => race.id);
+  expect(held()).toEqual([newest, twin, middle] as RaceId[]);
   expect(bind(3)).toBe(1);
-  expect(readRacesOfBatch(s.db, batch).at(-1)?.id).toBe(old as RaceId);
+  expect(held().at(-1)).toBe(old as RaceId);
+  // A hand may bind another athlete's race: it is none of this batch's.
+  insertRace(s.db, { batchId: batch });
+  expect(held()).toHaveLength(4);
   expect(readRace(s.db, taken)?.batchId).not.toBe(batch);
 });
 
