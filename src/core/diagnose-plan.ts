@@ -87,7 +87,7 @@ function describeStep(step: Step, snapshot: SyncSnapshot): { kind: FindingKind; 
     case "fail_exhausted_races":
       return { kind: "exhausted_batches", message: `${step.count} races failed for good even alone in their batch.` };
     case "fail":
-      return { kind: "exhausted_batches", message: `Discovery failed for good: ${step.reason}` };
+      return { kind: "exhausted_batches", message: `Discovery failed for good: ${step.reason.replace(/\.?$/, ".")}` };
     case "enter_enrichment":
       return racesPending > 0
         ? {

@@ -4,6 +4,7 @@ import { ageProves, countsSinceMs, type DiagnosisRules, isOurs, stallAfterMs } f
 import { sayDuration } from "./duration-words.ts";
 import type { Finding } from "./findings.ts";
 import type { LiveBatch, SyncSnapshot } from "./snapshot.ts";
+import { epochMs } from "./units.ts";
 
 export type { DiagnosisRules } from "./diagnosis-rules.ts";
 
@@ -12,12 +13,14 @@ export type { DiagnosisRules } from "./diagnosis-rules.ts";
  * and rules give the same findings, and after its remedy a finding is gone (but for `queued_too_long`, whose remedy changes no row).
  */
 export function diagnose(snapshot: SyncSnapshot, rules: DiagnosisRules): readonly Finding[] {
-  return [
+  const findings = [
     ...diagnoseBatches(snapshot, rules),
     ...diagnosePlan(snapshot, rules),
     ...snapshot.liveBatches.flatMap((batch) => diagnoseProgress(snapshot, batch, rules)),
     ...diagnoseQueue(snapshot, rules),
   ];
+  // Rows from before a clock was set back tell of the future.
+  return findings.map((finding) => ({ ...finding, beganAtMs: epochMs(Math.min(finding.beganAtMs, rules.nowMs)) }));
 }
 
 function diagnoseProgress(snapshot: SyncSnapshot, batch: LiveBatch, rules: DiagnosisRules): Finding[] {
