@@ -2,7 +2,7 @@ import { Elysia, t } from "elysia";
 import { INCIDENT, type Incident } from "../core/incident.ts";
 import { syncId } from "../core/units.ts";
 import { inReadTransaction } from "../db/transaction.ts";
-import { exportIncident } from "../health/incident-export.ts";
+import { exportIncident } from "../health/incidents/export.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
 import { operation } from "./operation.ts";

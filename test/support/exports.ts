@@ -2,7 +2,7 @@ import { type Incident, readIncident } from "../../src/core/incident.ts";
 import { findingsAt, optionsOf } from "../../src/core/replay-incident.ts";
 import { type EpochMs, MINUTE_MS, type SyncId } from "../../src/core/units.ts";
 import { inReadTransaction } from "../../src/db/transaction.ts";
-import { exportIncident } from "../../src/health/incident-export.ts";
+import { exportIncident } from "../../src/health/incidents/export.ts";
 import type { TestEngine } from "./engine.ts";
 
 /** The settings of a test's engine, as an incident file tells of them. */

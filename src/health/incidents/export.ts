@@ -1,8 +1,8 @@
-import { remedyInWords } from "../core/findings.ts";
-import { INCIDENT_FORMAT, INCIDENT_VERSION, type Incident, type IncidentFinding } from "../core/incident.ts";
-import { QUOTA_BUDGETS, QUOTA_WINDOWS, windowStartMs } from "../core/quota.ts";
-import { type EpochMs, epochMs, plusMs, type SyncId } from "../core/units.ts";
-import { readDaemonStarts } from "../db/daemon-starts.ts";
+import { remedyInWords } from "../../core/findings.ts";
+import { INCIDENT_FORMAT, INCIDENT_VERSION, type Incident, type IncidentFinding } from "../../core/incident.ts";
+import { QUOTA_BUDGETS, QUOTA_WINDOWS, windowStartMs } from "../../core/quota.ts";
+import { type EpochMs, epochMs, plusMs, type SyncId } from "../../core/units.ts";
+import { readDaemonStarts } from "../../db/daemon-starts.ts";
 import {
   readBatchesOfSync,
   readFindingsOfSync,
@@ -10,14 +10,14 @@ import {
   readNamesOf,
   readNewestSyncId,
   readRacesInSync,
-} from "../db/incident-rows.ts";
-import { readLedger } from "../db/quota.ts";
-import type { SyncRow } from "../db/schema.ts";
-import { readSentences } from "../db/stored-json.ts";
-import { phaseOf, readSync } from "../db/syncs.ts";
-import type { SyncContext } from "../sync/context.ts";
-import { showBatch, showVanished } from "./incident-batches.ts";
-import { findGaps } from "./incident-gaps.ts";
+} from "../../db/incident-rows.ts";
+import { readLedger } from "../../db/quota.ts";
+import type { SyncRow } from "../../db/schema.ts";
+import { readSentences } from "../../db/stored-json.ts";
+import { phaseOf, readSync } from "../../db/syncs.ts";
+import type { SyncContext } from "../../sync/context.ts";
+import { showBatch, showVanished } from "./batches.ts";
+import { findGaps } from "./gaps.ts";
 import {
   asTime,
   type History,
@@ -27,11 +27,11 @@ import {
   numberOf,
   type Sighting,
   sightingOf,
-} from "./incident-history.ts";
-import { showPhases } from "./incident-phases.ts";
-import { type Binding, bindRaces, showRaces } from "./incident-races.ts";
-import { findVanished, type VanishedBatch } from "./incident-vanished.ts";
-import { createScrub, type Scrub } from "./incident-words.ts";
+} from "./history.ts";
+import { showPhases } from "./phases.ts";
+import { type Binding, bindRaces, showRaces } from "./races.ts";
+import { findVanished, type VanishedBatch } from "./vanished.ts";
+import { createScrub, type Scrub } from "./words.ts";
 
 /** What an export must be told: the database does not hold it. */
 export type IncidentSetting = {

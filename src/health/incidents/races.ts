@@ -1,9 +1,9 @@
-import type { IncidentBatchState, IncidentRace } from "../core/incident.ts";
-import type { BatchId, EpochMs } from "../core/units.ts";
-import type { RaceInSync } from "../db/incident-rows.ts";
-import type { BatchRow } from "../db/schema.ts";
-import { asTime, type History, madeBy, numberOf } from "./incident-history.ts";
-import type { VanishedBatch } from "./incident-vanished.ts";
+import type { IncidentBatchState, IncidentRace } from "../../core/incident.ts";
+import type { BatchId, EpochMs } from "../../core/units.ts";
+import type { RaceInSync } from "../../db/incident-rows.ts";
+import type { BatchRow } from "../../db/schema.ts";
+import { asTime, type History, madeBy, numberOf } from "./history.ts";
+import type { VanishedBatch } from "./vanished.ts";
 
 /** Which batch was to take a race, from a moment on. */
 export type Binding = { readonly atMs: EpochMs; readonly batchId: BatchId };

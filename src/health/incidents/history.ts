@@ -3,13 +3,13 @@
  * when runs ended; a finding tells what a health check saw, whatever a hand had done to the rows by then. Where none of
  * them knows a moment, the next one at which its outcome is known stands for it, marked as made by `unknown`.
  */
-import type { Remedy } from "../core/findings.ts";
-import type { IncidentBatchState, MadeBy } from "../core/incident.ts";
-import { type BatchId, type EpochMs, epochMs } from "../core/units.ts";
-import type { RaceInSync } from "../db/incident-rows.ts";
-import type { BatchRow, FindingRow, SyncRow } from "../db/schema.ts";
-import { readObject, readStoredJson } from "../db/stored-json.ts";
-import type { SyncLogRow } from "../db/sync-logs.ts";
+import type { Remedy } from "../../core/findings.ts";
+import type { IncidentBatchState, MadeBy } from "../../core/incident.ts";
+import { type BatchId, type EpochMs, epochMs } from "../../core/units.ts";
+import type { RaceInSync } from "../../db/incident-rows.ts";
+import type { BatchRow, FindingRow, SyncRow } from "../../db/schema.ts";
+import { readObject, readStoredJson } from "../../db/stored-json.ts";
+import type { SyncLogRow } from "../../db/sync-logs.ts";
 
 /** All that the database tells of a sync. */
 export type History = {

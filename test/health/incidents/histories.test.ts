@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { seededDice } from "../../src/core/dice.ts";
-import { epochMs, MINUTE_MS, type SyncId } from "../../src/core/units.ts";
-import { readSync } from "../../src/db/syncs.ts";
-import { createTestEngine, START_MS, type TestEngine } from "../support/engine.ts";
-import { type Check, checkNow, exportedFrom, inLines, replayAt } from "../support/exports.ts";
-import { byHand } from "../support/hand.ts";
+import { seededDice } from "../../../src/core/dice.ts";
+import { epochMs, MINUTE_MS, type SyncId } from "../../../src/core/units.ts";
+import { readSync } from "../../../src/db/syncs.ts";
+import { createTestEngine, START_MS, type TestEngine } from "../../support/engine.ts";
+import { type Check, checkNow, exportedFrom, inLines, replayAt } from "../../support/exports.ts";
+import { byHand } from "../../support/hand.ts";
 
 const LIVE = "status IN ('pending', 'processing')";
 const NO_LEASE = "lease_token = NULL, lease_expires_at_ms = NULL";

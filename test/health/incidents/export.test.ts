@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
-import { replayIncident } from "../../src/core/replay-incident.ts";
-import { epochMs, MINUTE_MS, type SyncId, syncId } from "../../src/core/units.ts";
-import { readFindings } from "../../src/db/findings.ts";
-import { logSync } from "../../src/db/sync-logs.ts";
-import { readSync } from "../../src/db/syncs.ts";
-import { exportIncident } from "../../src/health/incident-export.ts";
-import { createTestEngine, type TestEngine, type TestEngineOptions } from "../support/engine.ts";
-import { exportedFrom, incidentConfigOf } from "../support/exports.ts";
-import { byHand, countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
+import { replayIncident } from "../../../src/core/replay-incident.ts";
+import { epochMs, MINUTE_MS, type SyncId, syncId } from "../../../src/core/units.ts";
+import { readFindings } from "../../../src/db/findings.ts";
+import { logSync } from "../../../src/db/sync-logs.ts";
+import { readSync } from "../../../src/db/syncs.ts";
+import { exportIncident } from "../../../src/health/incidents/export.ts";
+import { createTestEngine, type TestEngine, type TestEngineOptions } from "../../support/engine.ts";
+import { exportedFrom, incidentConfigOf } from "../../support/exports.ts";
+import { byHand, countRaces, stepUntil, tickMinutes } from "../../support/hand.ts";
 
 const SLOW = { club: { athletes: 1, activitiesEach: 300, racesEach: 65 }, latencyMs: 1_000 };
 

@@ -1,6 +1,6 @@
-import type { IncidentBatch } from "../core/incident.ts";
-import type { EpochMs } from "../core/units.ts";
-import { type History, INCIDENT_LIMITS } from "./incident-history.ts";
+import type { IncidentBatch } from "../../core/incident.ts";
+import type { EpochMs } from "../../core/units.ts";
+import { type History, INCIDENT_LIMITS } from "./history.ts";
 
 /** What the file cannot tell, in sentences. */
 export function findGaps(

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { replayIncident } from "../../src/core/replay-incident.ts";
-import type { SyncId } from "../../src/core/units.ts";
-import { readSync } from "../../src/db/syncs.ts";
-import { createTestEngine, START_MS, type TestEngine, type TestEngineOptions } from "../support/engine.ts";
-import { type Check, checkMinutes, checkNow, exportedFrom, inLines, replayAt } from "../support/exports.ts";
-import { byHand, stepUntil } from "../support/hand.ts";
+import { replayIncident } from "../../../src/core/replay-incident.ts";
+import type { SyncId } from "../../../src/core/units.ts";
+import { readSync } from "../../../src/db/syncs.ts";
+import { createTestEngine, START_MS, type TestEngine, type TestEngineOptions } from "../../support/engine.ts";
+import { type Check, checkMinutes, checkNow, exportedFrom, inLines, replayAt } from "../../support/exports.ts";
+import { byHand, stepUntil } from "../../support/hand.ts";
 
 const NO_LEASE = "lease_token = NULL, lease_expires_at_ms = NULL";
 const FAR_MS = START_MS + 400 * 24 * 3_600_000;

@@ -1,4 +1,4 @@
-import { redactText } from "../telemetry/redact.ts";
+import { redactText } from "../../telemetry/redact.ts";
 
 /** Takes out of texts what must not leave the house. */
 export type Scrub = (text: string) => string;

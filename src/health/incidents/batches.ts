@@ -1,9 +1,9 @@
-import type { IncidentBatch, IncidentBatchState } from "../core/incident.ts";
-import type { EpochMs } from "../core/units.ts";
-import type { BatchRow } from "../db/schema.ts";
-import { asReason, type Happening, happeningsOf } from "./incident-happenings.ts";
-import { asTime, type History, knownByMs, madeBy, stateOf } from "./incident-history.ts";
-import type { VanishedBatch } from "./incident-vanished.ts";
+import type { IncidentBatch, IncidentBatchState } from "../../core/incident.ts";
+import type { EpochMs } from "../../core/units.ts";
+import type { BatchRow } from "../../db/schema.ts";
+import { asReason, type Happening, happeningsOf } from "./happenings.ts";
+import { asTime, type History, knownByMs, madeBy, stateOf } from "./history.ts";
+import type { VanishedBatch } from "./vanished.ts";
 
 /** Shows a batch whose row is there. */
 export function showBatch(history: History, batch: BatchRow, scrub: (text: string) => string): IncidentBatch {

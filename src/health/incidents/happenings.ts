@@ -1,8 +1,8 @@
 /** What happened to a batch, from the sync's log and from what checks saw and did. */
-import { DEATHS_TILL_EXHAUSTED, type WaitReason } from "../core/batch.ts";
-import type { IncidentBatchState } from "../core/incident.ts";
-import type { BatchId, EpochMs } from "../core/units.ts";
-import { asTime, type History, numberOf, type Sighting, stateOf } from "./incident-history.ts";
+import { DEATHS_TILL_EXHAUSTED, type WaitReason } from "../../core/batch.ts";
+import type { IncidentBatchState } from "../../core/incident.ts";
+import type { BatchId, EpochMs } from "../../core/units.ts";
+import { asTime, type History, numberOf, type Sighting, stateOf } from "./history.ts";
 
 /** Something that happened to a batch: a run ended, a check saw it, a remedy or a person changed it. */
 export type Happening = { readonly at: EpochMs; readonly order: number } & (

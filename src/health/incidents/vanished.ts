@@ -1,6 +1,6 @@
-import type { BatchType } from "../core/batch.ts";
-import { type BatchId, batchId, type EpochMs } from "../core/units.ts";
-import type { History } from "./incident-history.ts";
+import type { BatchType } from "../../core/batch.ts";
+import { type BatchId, batchId, type EpochMs } from "../../core/units.ts";
+import type { History } from "./history.ts";
 
 /** A batch of which no row is left: a hand deleted it. What it was for is told by what the daemon did around it. */
 export type VanishedBatch = {

@@ -1,5 +1,5 @@
-import type { IncidentPhase } from "../core/incident.ts";
-import { type History, madeBy, type Sighting } from "./incident-history.ts";
+import type { IncidentPhase } from "../../core/incident.ts";
+import { type History, madeBy, type Sighting } from "./history.ts";
 
 /** In which phase the sync was when: by the log, by what checks saw, and by the pages that were made. */
 export function showPhases(history: History): IncidentPhase[] {
