@@ -65,7 +65,7 @@ function diagnoseLease(batch: LiveBatch, rules: DiagnosisRules): Trouble | undef
     );
   }
   // A clock that jumped makes good leases look expired or far away: verdicts wait for the next heartbeat.
-  if (!ageProves(rules) || isOurs(rules, leaseToken, leaseExpiresAtMs)) return undefined;
+  if (!ageProves(rules) || isOurs(rules, batch, leaseToken)) return undefined;
   const aheadMs = leaseExpiresAtMs - rules.nowMs;
   if (aheadMs > IMPOSSIBLE_LEASES_AHEAD * rules.leaseMs) {
     return found(

@@ -1,6 +1,13 @@
 import { diagnoseBatches } from "./diagnose-batches.ts";
 import { diagnosePlan } from "./diagnose-plan.ts";
-import { ageProves, countsSinceMs, type DiagnosisRules, isOurs, stallAfterMs } from "./diagnosis-rules.ts";
+import {
+  ageProves,
+  countsSinceMs,
+  type DiagnosisRules,
+  isOurs,
+  queuesSinceMs,
+  stallAfterMs,
+} from "./diagnosis-rules.ts";
 import { sayDuration } from "./duration-words.ts";
 import type { Finding } from "./findings.ts";
 import type { LiveBatch, SyncSnapshot } from "./snapshot.ts";
@@ -27,7 +34,7 @@ function diagnoseProgress(snapshot: SyncSnapshot, batch: LiveBatch, rules: Diagn
   if (batch.status !== "processing" || batch.leaseToken === null || !ageProves(rules)) return [];
   const { leaseToken, leaseExpiresAtMs } = batch;
   if (leaseExpiresAtMs === null) return [];
-  if (leaseExpiresAtMs <= rules.nowMs && !isOurs(rules, leaseToken, leaseExpiresAtMs)) return [];
+  if (leaseExpiresAtMs <= rules.nowMs && !isOurs(rules, batch, leaseToken)) return [];
   const thresholdMs = stallAfterMs(snapshot, rules);
   const sinceMs = countsSinceMs(rules, snapshot.lastProgressAtMs, batch.leasedAtMs ?? snapshot.lastProgressAtMs);
   const idleMs = rules.nowMs - sinceMs;
@@ -58,11 +65,12 @@ function diagnoseQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): Finding[]
   if (snapshot.liveBatches.some((batch) => batch.status === "processing")) return [];
   const oldest = snapshot.liveBatches.find((batch) => batch.status === "pending" && batch.runAfterMs <= rules.nowMs);
   if (oldest === undefined || oldest.status !== "pending") return [];
-  const dueSinceMs = countsSinceMs(rules, oldest.runAfterMs, oldest.createdAtMs, snapshot.lastProgressAtMs);
+  const dueSinceMs = queuesSinceMs(snapshot, oldest, rules);
   const thresholdMs = stallAfterMs(snapshot, rules);
   const waitedMs = rules.nowMs - dueSinceMs;
   // While others are being claimed it stands in a queue that moves.
-  const claimlessMs = rules.nowMs - countsSinceMs(rules, rules.lastClaimAtMs);
+  const claimlessMs =
+    rules.nowMs - countsSinceMs(rules, rules.lastClaimAtMs, rules.claimableSinceMs ?? rules.lastClaimAtMs);
   if (waitedMs <= thresholdMs || claimlessMs <= thresholdMs) return [];
   return [
     {

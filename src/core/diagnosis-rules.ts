@@ -1,5 +1,5 @@
 import type { Hold, SyncSnapshot } from "./snapshot.ts";
-import { type EpochMs, epochMs, type LeaseToken, MINUTE_MS } from "./units.ts";
+import { type BatchId, type EpochMs, epochMs, type LeaseToken, MINUTE_MS } from "./units.ts";
 
 export type DiagnosisRules = {
   readonly nowMs: EpochMs;
@@ -15,15 +15,17 @@ export type DiagnosisRules = {
   readonly isFull: boolean;
   /** When the processor last claimed a batch, or started. */
   readonly lastClaimAtMs: EpochMs;
+  /** When requests of this class were last let out again, or will be: before that a batch that was due stood in no queue. */
+  readonly claimableSinceMs?: EpochMs | undefined;
   /** Until then, age proves nothing: the daemon has just started, slept, or its clock has jumped. */
   readonly ageProvesNothingUntilMs: EpochMs;
   /** The clock was set back, and waits lie as far ahead: they prove nothing until they are made good. */
   readonly waitsProveNothing?: boolean;
   /**
-   * Leases of the runs that are alive in this very process, and the end that it last gave each. While a row says the same, its worker
-   * lives, whatever the clock has done; where it does not, a hand has been there.
+   * Leases of the runs that are alive in this very process, and the batch of each. While a row names its lease, its worker lives,
+   * whatever the clock or a hand has done to the end of the lease: the next heartbeat puts that right.
    */
-  readonly ownLeases?: ReadonlyMap<LeaseToken, EpochMs>;
+  readonly ownLeases?: ReadonlyMap<LeaseToken, BatchId>;
 };
 
 /** How long a sync may do nothing in its phase. */
@@ -48,6 +50,16 @@ export function countsSinceMs(rules: DiagnosisRules, ...moments: readonly EpochM
   return epochMs(Math.max(Math.min(ageProvesNothingUntilMs, nowMs), ...counted));
 }
 
-/** Whether a worker of this very process holds the batch, by a lease that nobody else has touched. */
-export const isOurs = (rules: DiagnosisRules, leaseToken: LeaseToken, leaseExpiresAtMs: EpochMs): boolean =>
-  rules.ownLeases?.get(leaseToken) === leaseExpiresAtMs;
+/** Since when a batch that is due stands in the queue: while it could not have been claimed, it stood in none. */
+export function queuesSinceMs(
+  snapshot: SyncSnapshot,
+  batch: { readonly runAfterMs: EpochMs; readonly createdAtMs: EpochMs },
+  rules: DiagnosisRules,
+): EpochMs {
+  const { claimableSinceMs = batch.runAfterMs } = rules;
+  return countsSinceMs(rules, batch.runAfterMs, batch.createdAtMs, snapshot.lastProgressAtMs, claimableSinceMs);
+}
+
+/** Whether a worker of this very process holds the batch. */
+export const isOurs = (rules: DiagnosisRules, batch: { id: BatchId }, leaseToken: LeaseToken): boolean =>
+  rules.ownLeases?.get(leaseToken) === batch.id;

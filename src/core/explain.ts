@@ -1,4 +1,4 @@
-import { ageProves, countsSinceMs, type DiagnosisRules, stallAfterMs } from "./diagnosis-rules.ts";
+import { ageProves, countsSinceMs, type DiagnosisRules, queuesSinceMs, stallAfterMs } from "./diagnosis-rules.ts";
 import { sayDuration } from "./duration-words.ts";
 import type { SyncSnapshot } from "./snapshot.ts";
 
@@ -22,7 +22,7 @@ export function explainProcessing(snapshot: SyncSnapshot, rules: DiagnosisRules)
 export function explainQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): string {
   const due = snapshot.liveBatches.find((batch) => batch.status === "pending" && batch.runAfterMs <= rules.nowMs);
   if (due === undefined || due.status !== "pending") return "It runs as soon as a worker is free.";
-  const dueSinceMs = countsSinceMs(rules, due.runAfterMs, due.createdAtMs, snapshot.lastProgressAtMs);
+  const dueSinceMs = queuesSinceMs(snapshot, due, rules);
   const dueFor = sayDuration(Math.max(0, rules.nowMs - dueSinceMs));
   if (rules.isFull) {
     return `Batch ${due.number} has been due for ${dueFor}, and every worker is busy; it runs as soon as one is free.`;

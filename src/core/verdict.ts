@@ -10,6 +10,8 @@ export type Aftermath = {
   /** The same trouble is there again, or still. */
   readonly isFoundAgain: boolean;
   readonly isWaiting: boolean;
+  /** It stands in a queue that does not move: the daemon's trouble, one for as long as it lasts. */
+  readonly isQueued?: boolean;
 };
 
 /**
@@ -17,10 +19,10 @@ export type Aftermath = {
  * completed after it. Undefined: too early to tell.
  */
 export function judgeFinding(outcome: "proposed" | "pending", aftermath: Aftermath): FindingOutcome | undefined {
-  const { syncStatus, batchesCompletedSince, isFoundAgain, isWaiting } = aftermath;
+  const { syncStatus, batchesCompletedSince, isFoundAgain, isWaiting, isQueued } = aftermath;
   if (outcome === "proposed") return isFoundAgain ? undefined : "superseded";
   if (syncStatus === "completed" || batchesCompletedSince > 0) return "verified";
   if (syncStatus !== "in_progress") return "superseded";
-  if (isWaiting) return undefined;
+  if (isWaiting || isQueued) return undefined;
   return isFoundAgain ? "failed" : undefined;
 }

@@ -1,4 +1,4 @@
-import { and, desc, eq, gt, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, gt, lt, type SQL, sql } from "drizzle-orm";
 import type { AfterRun, BatchStatus, BatchType } from "../core/batch.ts";
 import type { SyncClass } from "../core/sync.ts";
 import type { AthleteId, BatchId, EpochMs, LeaseToken, SyncId } from "../core/units.ts";
@@ -252,6 +252,14 @@ export function makeAllDue(db: Db, syncId: SyncId, nowMs: EpochMs): number {
     .where(and(eq(batches.syncId, syncId), LIVE, eq(batches.status, "pending"), gt(batches.runAfterMs, nowMs)))
     .returning({ id: batches.id })
     .all().length;
+}
+
+/** After a pause: what was due all the while stands in the queue from now. */
+export function restartQueue(db: Db, syncId: SyncId, nowMs: EpochMs): void {
+  db.update(batches)
+    .set({ runAfterMs: nowMs })
+    .where(and(eq(batches.syncId, syncId), LIVE, eq(batches.status, "pending"), lt(batches.runAfterMs, nowMs)))
+    .run();
 }
 
 const makeWaitingDueStatement = statement<unknown, [number, number]>(

@@ -84,6 +84,11 @@ export function treat(
 ): CheckedFinding | undefined {
   const open = readOpenFindingsOfSync(context.db, finding.syncId).find((other) => isSameTrouble(finding, other));
   if (open?.outcome === "proposed") return { id: open.id, finding, outcome: "proposed" };
+  // The same queue still stands: one finding for as long as it does, and another push.
+  if (open !== undefined && finding.remedy.do === "wake_processor") {
+    if (!patient.isDryRun) processor.wake();
+    return { id: open.id, finding, outcome: "pending" };
+  }
   const outcome = decide(context, finding, patient);
   if (outcome === undefined) return undefined;
   if (patient.isDryRun) return { id: null, finding, outcome };

@@ -104,6 +104,7 @@ function verdictOn(
     batchesCompletedSince: (sync?.batchesCompleted ?? 0) - finding.batchesCompletedBefore,
     isFoundAgain: current.some((found) => isSameTrouble(found, finding)),
     isWaiting: snapshot !== undefined && rules !== undefined && describeState(snapshot, rules).state === "waiting",
+    isQueued: finding.kind === "queued_too_long",
   });
   return verdict === "proposed" || verdict === "pending" ? undefined : verdict;
 }

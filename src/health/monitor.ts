@@ -88,6 +88,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       ageProvesNothingUntilMs: absence.look(),
       waitsProveNothing: absence.hasGoneBack(),
       ownLeases: processor.leases(),
+      claimableSinceMs: processor.claimableSinceMs(syncClass),
       healing: health.healing,
     };
   }

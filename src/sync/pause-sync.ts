@@ -1,5 +1,5 @@
 import type { SyncId } from "../core/units.ts";
-import { makeAllDue } from "../db/batches.ts";
+import { makeAllDue, restartQueue } from "../db/batches.ts";
 import { readSync, setPaused } from "../db/syncs.ts";
 import { recordByHand } from "./by-hand.ts";
 import type { SyncContext } from "./context.ts";
@@ -36,6 +36,7 @@ export function resumeSync(context: SyncContext, syncId: SyncId, wake: () => voi
     const wasPaused = setPaused(context.db, syncId, null);
     context.governor.tryAgain();
     const madeDue = makeAllDue(context.db, syncId, context.clock.nowMs());
+    if (wasPaused) restartQueue(context.db, syncId, context.clock.nowMs());
     const isChanged = wasPaused || madeDue > 0;
     if (isChanged) {
       recordEvent(context, {

@@ -1,5 +1,5 @@
 import { rollHex } from "../core/dice.ts";
-import { classRank } from "../core/sync.ts";
+import { classRank, type SyncClass } from "../core/sync.ts";
 import { type BatchId, type EpochMs, type LeaseToken, leaseToken, plusMs, SECOND_MS } from "../core/units.ts";
 import { claimBatch, type DueBatch, nextDueAtMs, readNextDueBatch } from "../db/batches.ts";
 import { noteServed } from "../db/syncs.ts";
@@ -16,8 +16,10 @@ export type Processor = {
   tick(): void;
   /** Aborts the run that holds a batch by this token; false when this process runs none. */
   abortRun(batchId: BatchId, token: LeaseToken): boolean;
-  /** Leases of the runs that are alive in this process, and the end that it last gave each. */
-  leases(): ReadonlyMap<LeaseToken, EpochMs>;
+  /** Leases of the runs that are alive in this process, and the batch of each. */
+  leases(): ReadonlyMap<LeaseToken, BatchId>;
+  /** Since when batches of a class could be claimed, or when they will be: neither held back by the quota, nor by a person. */
+  claimableSinceMs(syncClass: SyncClass): EpochMs;
   /** Claims nothing any more; running batches finish what is in flight, or are released when `limitMs` is up. */
   stop(limitMs: number): Promise<void>;
   /** Stops and starts claiming, without ending what runs. */
@@ -53,6 +55,9 @@ export function createProcessor(context: SyncContext): Processor {
   let callOffTimer = (): void => {};
   let transactionBooks = { transaction: -1, ended: 0, claimed: 0 };
   let lastClaimAtMs = clock.nowMs();
+  let claimingSinceMs = clock.nowMs();
+  /** When requests were last let out again, of those for whom somebody waits and of the others. */
+  const letOutAtMs = { manual: clock.nowMs(), schedule: clock.nowMs() };
   let lastTickAtMs = clock.nowMs();
   governor.onChange(wake);
 
@@ -191,12 +196,20 @@ export function createProcessor(context: SyncContext): Processor {
     active.set(token, { run, batchId: due.id, abort, callOffUnsent, done });
   }
 
+  /** Looks whether requests are held back, and remembers until when. */
+  function noteHold(who: keyof typeof letOutAtMs): EpochMs | undefined {
+    const untilMs = governor.hold(who)?.untilMs;
+    letOutAtMs[who] = untilMs ?? earlier(letOutAtMs[who], clock.nowMs());
+    return untilMs;
+  }
+
   function sleepUntilDue(): void {
     callOffTimer();
     if (isStopping) return;
     const nowMs = clock.nowMs();
     const dueMs = nextDueAtMs(db, nowMs);
-    const holdEndMs = governor.hold("schedule")?.untilMs;
+    noteHold("manual");
+    const holdEndMs = noteHold("schedule");
     const wakeAtMs = Math.min(dueMs ?? Number.POSITIVE_INFINITY, holdEndMs ?? Number.POSITIVE_INFINITY);
     callOffTimer = Number.isFinite(wakeAtMs) ? clock.after(Math.max(1, wakeAtMs - nowMs), wake) : () => {};
   }
@@ -213,7 +226,12 @@ export function createProcessor(context: SyncContext): Processor {
       run.abort("aborted");
       return true;
     },
-    leases: () => new Map([...active].map(([token, { run }]) => [token, run.leaseExpiresAtMs])),
+    leases: () => new Map([...active].map(([token, { batchId }]) => [token, batchId])),
+    claimableSinceMs(syncClass) {
+      const who = classRank(syncClass) <= classRank("event") ? "manual" : "schedule";
+      noteHold(who);
+      return later(claimingSinceMs, letOutAtMs[who]);
+    },
     async stop(limitMs) {
       isStopping = true;
       callOffTimer();
@@ -226,9 +244,13 @@ export function createProcessor(context: SyncContext): Processor {
       await settleWithin(clock, WRITE_BACK_MS, commits.drained());
     },
     setClaiming(claims) {
+      if (claims && !isClaiming) claimingSinceMs = clock.nowMs();
       isClaiming = claims;
       wake();
     },
     view: () => ({ running: active.size, lastClaimAtMs, lastTickAtMs, isClaiming }),
   };
 }
+
+const earlier = (one: EpochMs, other: EpochMs): EpochMs => (one < other ? one : other);
+const later = (one: EpochMs, other: EpochMs): EpochMs => (one > other ? one : other);
