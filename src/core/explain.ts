@@ -34,9 +34,11 @@ export function explainQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): str
 /** What is left to do, for a sync that waits. */
 export function whatWaits(snapshot: SyncSnapshot): string {
   const { phase, racesPending } = snapshot.plan;
-  const batches = counted(snapshot.liveBatches.length, "batch", "batches");
+  // Not of the batches that are shown: these may be a part.
+  const live = snapshot.counts.pending + snapshot.counts.processing;
+  const batches = counted(live, "batch", "batches");
   return phase === "discovery"
-    ? `${batches} of its list ${snapshot.liveBatches.length === 1 ? "waits" : "wait"}.`
+    ? `${batches} of its list ${live === 1 ? "waits" : "wait"}.`
     : `${counted(racesPending, "race", "races")} in ${batches} ${racesPending === 1 ? "waits" : "wait"}.`;
 }
 

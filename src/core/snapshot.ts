@@ -13,7 +13,7 @@ export type SyncSnapshot = {
   /** When a page was stored or a race settled last. */
   readonly lastProgressAtMs: EpochMs;
   readonly plan: PlanInput;
-  /** Pending and processing batches of any type, the oldest first; at most a page of them. */
+  /** Pending and processing batches of any type, the oldest first; at most a page of them, and those in processing before others. */
   readonly liveBatches: readonly LiveBatch[];
   /** Pending races that are bound to a batch which will never take them: it has ended, or is not this sync's. */
   readonly strayRaces?: StrayRaces | undefined;

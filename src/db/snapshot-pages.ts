@@ -35,13 +35,16 @@ const liveBatchesStatement = statement<LiveBatchRow, [string, number]>(
      SELECT b.id, b.sync_id AS syncId, b.number, b.type, b.status, b.attempts, b.created_at_ms AS createdAtMs,
        b.run_after_ms AS runAfterMs, b.wait_reason AS waitReason, b.waits_until_ms AS waitsUntilMs, b.lease_token AS leaseToken,
        b.lease_expires_at_ms AS leaseExpiresAtMs, b.leased_at_ms AS leasedAtMs, b.heartbeat_at_ms AS heartbeatAtMs,
-       row_number() OVER (PARTITION BY b.sync_id ORDER BY b.number) AS place
+       row_number() OVER (PARTITION BY b.sync_id ORDER BY b.status = 'processing' DESC, b.number) AS place
      FROM json_each(?1) AS wanted CROSS JOIN batches b INDEXED BY batches_live
        ON b.sync_id = wanted.value AND b.status IN ('pending', 'processing'))
    WHERE place <= ?2 ORDER BY syncId, number`,
 );
 
-/** The live batches of each sync, the oldest first; at most `limitEach` of one. */
+/**
+ * The live batches of each sync, the oldest first; at most `limitEach` of one. Where there are more, those in processing
+ * are among them: one alone keeps the whole sync from being claimed, so that none may stay unseen.
+ */
 export function readLiveBatchesOf(db: Db, syncIds: readonly SyncId[], limitEach: number): readonly LiveBatchRow[] {
   return liveBatchesStatement(db).all(JSON.stringify(syncIds), limitEach);
 }

@@ -23,6 +23,9 @@ test("a sync that waits for the day's quota says until when, and what waits", ()
   );
   const list = snapshotWith([{ ...batch, type: "discovery" }], { plan: { phase: "discovery", listComplete: false } });
   expect(explain(list)).toContain("1 batch of its list waits.");
+  // A snapshot shows a page of the live batches; what waits is all of them.
+  const many = snapshotWith([batch], { plan: { racesPending: 9_000 }, counts: { pending: 600 } });
+  expect(explain(many)).toContain("9000 races in 600 batches wait.");
 });
 
 test("a sync in the queue says what it stands behind", () => {

@@ -2,9 +2,10 @@ import { describe, expect, test } from "bun:test";
 import type { SyncId } from "../../src/core/units.ts";
 import { readFindings } from "../../src/db/findings.ts";
 import { readSync } from "../../src/db/syncs.ts";
-import type { TestEngine } from "../support/engine.ts";
-import { byHand, countRaces, tickMinutes } from "../support/hand.ts";
+import { createTestEngine, type TestEngine } from "../support/engine.ts";
+import { byHand, countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
 import { inTheMiddle } from "../support/middle.ts";
+import { PLENTY } from "../support/syncs.ts";
 
 function found(engine: TestEngine): { kind: string; outcome: string; own_restart: number }[] {
   return readFindings(engine.db, {}, Number.MAX_SAFE_INTEGER, 100).map(({ kind, outcome, ownRestart }) => ({
@@ -136,4 +137,24 @@ describe("after a sync has ended", () => {
     await tickMinutes(engine, 2);
     expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 50 });
   });
+});
+
+test("orphaned_batch: a batch that a hand marked as processing is found behind five hundred that wait", async () => {
+  const engine = createTestEngine({
+    sandbox: { club: { athletes: 1, activitiesEach: 700, racesEach: 620 }, latencyMs: 200, quota: PLENTY },
+    rules: { enrichmentBatchSize: 1, concurrency: 1 },
+  });
+  await tickMinutes(engine, 1);
+  const syncId = engine.start();
+  const completed = () =>
+    engine.db.$client.query("SELECT 1 FROM batches WHERE type = 'enrichment' AND status = 'completed'").get() !== null;
+  await stepUntil(engine, completed);
+  byHand(
+    engine.db,
+    `UPDATE batches SET status = 'processing', lease_token = 'hand', lease_expires_at_ms = 1
+     WHERE sync_id = ${syncId} AND type = 'enrichment' AND number = (SELECT max(number) - 10 FROM batches)`,
+  );
+  await tickMinutes(engine, 8);
+  expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 620 });
+  expect(found(engine)).toEqual([{ kind: "orphaned_batch", outcome: "verified", own_restart: 0 }]);
 });
