@@ -27,7 +27,9 @@ export type DueBatch = {
 /**
  * Served by `syncs_serving_order` (who is next) and `batches_live` (what of theirs is due): no sort, and it stops at the
  * first that fits. At most one batch of an athlete at a time. SQLite uses a partial index only where its condition is
- * written out: `status = 'pending'` alone does not tell it that the batch is live.
+ * written out: `status = 'pending'` alone does not tell it that the batch is live. An id that a hand set beyond what a
+ * number here holds exactly would name no batch: such a one is passed over, so that it stands in nobody's way (`+id`: the
+ * index of live batches serves, and not the ids).
  */
 export const NEXT_DUE_SQL = `
   SELECT b.id, b.sync_id AS syncId, s.athlete_id AS athleteId, b.number, b.type, b.attempts, b.runs, b.deaths,
@@ -35,6 +37,7 @@ export const NEXT_DUE_SQL = `
   FROM syncs s JOIN batches b ON b.id = (
     SELECT id FROM batches
     WHERE sync_id = s.id AND status IN ('pending', 'processing') AND status = 'pending' AND run_after_ms <= ?1
+      AND +id BETWEEN ${Number.MIN_SAFE_INTEGER} AND ${Number.MAX_SAFE_INTEGER}
     ORDER BY run_after_ms, number LIMIT 1)
   WHERE s.status = 'in_progress' AND s.class_rank <= ?2 AND s.paused_at_ms IS NULL
     AND NOT EXISTS (

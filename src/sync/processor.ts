@@ -38,7 +38,7 @@ type Active = {
 
 /** Aborted requests need a moment to be written back before the database closes. */
 const WRITE_BACK_MS = SECOND_MS;
-/** A database that takes no writes (a full disk) is tried again, but not in a tight loop. */
+/** A database that takes no writes (a full disk), or a claim that changed no row, is tried again, but not in a tight loop. */
 const RETRY_CLAIM_MS = SECOND_MS;
 
 /**
@@ -70,20 +70,25 @@ export function createProcessor(context: SyncContext): Processor {
   /** Claims what there is room for, then sleeps until the next thing becomes due by itself. */
   async function look(): Promise<void> {
     try {
-      if (mayClaim()) await commits.soon(claimWhatFits);
+      const outcome = mayClaim() ? await commits.soon(claimWhatFits) : "claimed";
       isLookingForWork = false;
       // What became due while the claim was being committed woke nobody.
-      if (mayClaim()) wake();
+      if (outcome === "refused") lookLater();
+      else if (mayClaim()) wake();
       else sleepUntilDue();
     } catch (error) {
       isLookingForWork = false;
-      callOffTimer();
-      callOffTimer = clock.after(RETRY_CLAIM_MS, wake);
+      lookLater();
       log.warn(
         "batch.claim_failed",
         `No batch could be claimed: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
+  }
+
+  function lookLater(): void {
+    callOffTimer();
+    callOffTimer = clock.after(RETRY_CLAIM_MS, wake);
   }
 
   /** A look without the write lock, so that an idle tick writes nothing. */
@@ -99,19 +104,23 @@ export function createProcessor(context: SyncContext): Processor {
     return governor.hold("manual") === undefined ? classRank("event") : undefined;
   }
 
-  /** Claims what there is room for; each run starts once its claim is committed. Inside a transaction. */
-  function claimWhatFits(): void {
+  /**
+   * Claims what there is room for; each run starts once its claim is committed. Inside a transaction.
+   * @returns `refused` when the batch whose turn it is was not changed by its claim: at once it would not be either.
+   */
+  function claimWhatFits(): "claimed" | "refused" {
     const maxClassRank = highestRankLetOut();
-    if (maxClassRank === undefined) return;
+    if (maxClassRank === undefined) return "claimed";
     const books = booksOfTransaction();
     while (!isStopping && isClaiming && active.size - books.ended + books.claimed < rules.concurrency) {
       const due = readNextDueBatch(db, clock.nowMs(), maxClassRank);
-      if (due === null) return;
+      if (due === null) return "claimed";
       const claimed = claim(due);
-      if (claimed === undefined) return;
+      if (claimed === undefined) return "refused";
       books.claimed++;
       commits.afterCommit(() => start(claimed));
     }
+    return "claimed";
   }
 
   /** A batch has ended in the open transaction: what is next is claimed with the same commit. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { seededDice } from "../../src/core/dice.ts";
 import type { SyncClass } from "../../src/core/sync.ts";
 import { HOUR_MS, MINUTE_MS } from "../../src/core/units.ts";
 import { readFindings } from "../../src/db/findings.ts";
@@ -11,6 +12,7 @@ import { createStravaClient } from "../../src/strava/client.ts";
 import { assembleSync } from "../../src/sync/assemble.ts";
 import { pauseSync, resumeSync } from "../../src/sync/pause-sync.ts";
 import { createProcessor } from "../../src/sync/processor.ts";
+import { createIdTracer, type Tracer } from "../../src/telemetry/tracing.ts";
 import { emptyDb } from "../support/database.ts";
 import { createTestEngine, START_MS, type TestEngine, type TestEngineOptions } from "../support/engine.ts";
 import { byHand, countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
@@ -78,6 +80,43 @@ describe("what runs at once", () => {
       expect(detailsTwice(engine)).toBe(0);
     });
   }
+});
+
+describe("a batch that cannot be claimed", () => {
+  test("is tried again once a second, and not in a tight loop", async () => {
+    let claims = 0;
+    const tracer = createIdTracer(seededDice(1));
+    const startSpan: Tracer["startSpan"] = (name, options) => {
+      // A loop that never ends would hang this test instead of failing it.
+      if (name === "batch.run" && ++claims > 100) throw new Error("Claimed in a tight loop");
+      return tracer.startSpan(name, options);
+    };
+    const engine = engineOf({ athletes: 1, activitiesEach: 5, racesEach: 1 }, { tracer: { ...tracer, startSpan } });
+    byHand(
+      engine.db,
+      "CREATE TRIGGER refuse BEFORE UPDATE OF lease_token ON batches WHEN new.status = 'processing' BEGIN SELECT RAISE(IGNORE); END",
+    );
+    const syncId = engine.start();
+    await engine.clock.advance(10_000);
+    expect(claims).toBeGreaterThanOrEqual(10);
+    expect(claims).toBeLessThanOrEqual(12);
+    byHand(engine.db, "DROP TRIGGER refuse");
+    await engine.clock.advance(10_000);
+    expect(syncOf(engine, syncId)).toMatchObject({ status: "completed", racesEnriched: 1 });
+  });
+
+  test("because a hand gave it an id that no number here holds exactly, keeps no other athlete from being served", async () => {
+    const engine = engineOf({ athletes: 2, activitiesEach: 60, racesEach: 40 }, { rules: { concurrency: 1 } });
+    startOfClass(engine, 0, "manual");
+    const second = startOfClass(engine, 1, "schedule");
+    await stepUntil(engine, () => running(engine)[0] === 1);
+    byHand(
+      engine.db,
+      "UPDATE batches SET id = 9007199254740993, status = 'pending', lease_token = NULL, lease_expires_at_ms = NULL WHERE status = 'processing'",
+    );
+    await engine.clock.advance(5_000);
+    expect(syncOf(engine, second).batchesCompleted).toBeGreaterThan(0);
+  });
 });
 
 describe("who is served first", () => {
