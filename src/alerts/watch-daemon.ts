@@ -1,11 +1,14 @@
 import type { DiagnosisRules } from "../core/diagnose.ts";
+import { windowStartMs } from "../core/quota.ts";
+import type { Hold } from "../core/snapshot.ts";
 import type { HealingMode } from "../core/status.ts";
 import { describeState } from "../core/status.ts";
 import type { SyncClass } from "../core/sync.ts";
-import { type EpochMs, MINUTE_MS, plusMs, syncId } from "../core/units.ts";
+import { type EpochMs, MINUTE_MS, plusMs, QUARTER_MS, syncId } from "../core/units.ts";
 import { isTroubleOpen, readOpenTroublesOfRule, type TroubleKey } from "../db/alert-troubles.ts";
 import { readOpenFindings } from "../db/findings.ts";
-import { readSync, readSyncsInProgress } from "../db/syncs.ts";
+import type { Db } from "../db/open.ts";
+import { readClassesInProgress, readSync } from "../db/syncs.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { readSnapshot } from "../sync/snapshot.ts";
 import { type Trouble, tellStandingTrouble, tellTroubleOver } from "../sync/trouble.ts";
@@ -25,6 +28,8 @@ const PERIODS_TILL_SILENT = 3;
 /** A finding that is open for so long, while its sync stands still, has not been repaired. */
 const REPAIR_LIMIT_MS = 10 * MINUTE_MS;
 const FINDINGS_LOOKED_AT = 200;
+/** A wait for the reserve that is no longer than a quarter of the quota is not worth a word. */
+const SHORT_WAIT_MS = QUARTER_MS;
 
 /** What is seen of a lasting state: it is there, it is not, or nobody can tell just now. */
 type Sight = { readonly is: "there"; readonly trouble: Trouble } | { readonly is: "gone"; readonly key: TroubleKey };
@@ -65,17 +70,35 @@ function seeApplication({ governor }: SyncContext): Sight[] {
   return breaker === "closed" ? [{ is: "gone", key }] : [];
 }
 
-function seeQuota({ db, governor }: SyncContext): Sight[] {
+/** Every class in progress is asked for: only scheduled syncs and first ones leave the day's reserve untouched. */
+function seeQuota({ db, clock, governor }: SyncContext): Sight[] {
   const key = { rule: "quota_exhausted", subject: "application" } as const;
-  const hold = governor.hold("manual");
-  const hasWork = readSyncsInProgress(db, 0, 1).length > 0;
-  if (hold?.reason === "quota_daily" && hasWork) {
+  const holds = readClassesInProgress(db).map((syncClass) => governor.hold(syncClass));
+  const there = (hold: Hold, what: string): Sight[] => {
     const until = new Date(hold.untilMs).toISOString().slice(0, 16).replace("T", " ");
-    const message = `Strava's quota of the day is used up while syncs are in progress. They go on at ${until} UTC.`;
-    return [{ is: "there", trouble: { ...key, message } }];
+    return [{ is: "there", trouble: { ...key, message: `${what} They go on at ${until} UTC.` } }];
+  };
+  const spent = holds.find((hold) => hold?.reason === "quota_daily");
+  if (spent !== undefined) return there(spent, "Strava's quota of the day is used up while syncs are in progress.");
+  const reserved = holds.find((hold) => hold?.reason === "quota_reserve");
+  if (reserved !== undefined) {
+    // In its last hours the day gives its reserve back, a request at a time: such a wait is soon over.
+    if (reserved.untilMs - clock.nowMs() <= SHORT_WAIT_MS) return [];
+    return there(
+      reserved,
+      "Strava's quota of the day is used up but for its reserve, which is kept for syncs that people start: the others wait.",
+    );
   }
-  const isMasked = hold?.reason === "strava_unavailable" || hold?.reason === "app_inactive";
+  // A hold of Strava's hides what the day has left; that of a quarter hides the reserve, till another day begins.
+  const isMasked = holds.some(
+    (hold) => hold !== undefined && (hold.reason !== "quota_15min" || isOpenSinceToday(db, governor.view().stravaMs)),
+  );
   return isMasked ? [] : [{ is: "gone", key }];
+}
+
+function isOpenSinceToday(db: Db, stravaMs: EpochMs): boolean {
+  const [open] = readOpenTroublesOfRule(db, "quota_exhausted", 1);
+  return open !== undefined && open.openedAtMs >= windowStartMs("day", stravaMs);
 }
 
 function seeMonitor({ clock }: SyncContext, { monitor, healthPeriodMs }: Watched, awakeSinceMs: EpochMs): Sight[] {

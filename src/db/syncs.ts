@@ -97,6 +97,12 @@ const readPageInProgress = oncePerDb((db) =>
     .prepare(),
 );
 
+/** The classes of the syncs in progress, each once. */
+export function readClassesInProgress(db: Db): readonly SyncClass[] {
+  const rows = db.selectDistinct({ class: syncs.class }).from(syncs).where(sql`${syncs.status} = 'in_progress'`).all();
+  return rows.map((row) => row.class);
+}
+
 /** The syncs that ended last, the newest first. */
 export function readRecentSyncs(db: Db, limit: number): readonly SyncRow[] {
   return db

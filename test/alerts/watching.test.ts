@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { DAY_MS, epochMs, HOUR_MS } from "../../src/core/units.ts";
 import type { FaultRule } from "../../src/sandbox/faults.ts";
 import { cancelSync } from "../../src/sync/end-sync.ts";
@@ -14,7 +14,7 @@ import {
 } from "../support/alerts.ts";
 import type { TestEngine } from "../support/engine.ts";
 import { byHand, stepUntil } from "../support/hand.ts";
-import { syncOf } from "../support/syncs.ts";
+import { startOfClass, syncOf } from "../support/syncs.ts";
 
 /** Strava says 403 to whatever is asked of its API. */
 const INACTIVE = {
@@ -145,6 +145,64 @@ describe("Strava", () => {
     expect(troublesOf(engine)[0]?.message).toContain("They go on at 2025-11-18 00:00 UTC.");
     expect(saidBy(engine)).toEqual(["alert: Strava's quota of the day is used up"]);
     byHand(engine.db, `UPDATE syncs SET status = 'cancelled', completed_at_ms = 1 WHERE id = ${id}`);
+    await minutes(engine, 1);
+    expect(open(engine)).toEqual([]);
+  });
+});
+
+describe("the reserve of the day's quota", () => {
+  /** A scheduled sync that has used up what the reserve leaves it. */
+  async function reserved(): Promise<TestEngine> {
+    const engine = engineThatTells({
+      reserve: 100,
+      sandbox: {
+        club: { athletes: 2, activitiesEach: 60, racesEach: 40 },
+        quota: { overall: { quarter: 100, day: 130 }, read: { quarter: 100, day: 130 } },
+      },
+    });
+    startOfClass(engine, 0, "schedule");
+    await minutes(engine, 20);
+    return engine;
+  }
+
+  test("holding up a scheduled sync is told of, with when it goes on; its end too", async () => {
+    const engine = await reserved();
+    expect(open(engine)).toEqual(["quota_exhausted application"]);
+    expect(troublesOf(engine)[0]?.message).toBe(
+      "Strava's quota of the day is used up but for its reserve, which is kept for syncs that people start: the others wait. They go on at 2025-11-17 22:01 UTC.",
+    );
+    byHand(engine.db, "UPDATE syncs SET status = 'cancelled', completed_at_ms = 1");
+    await minutes(engine, 1);
+    expect(open(engine)).toEqual([]);
+  });
+
+  test("is still held when a quarter is full on top of it, and is over when another day has begun", async () => {
+    const engine = await reserved();
+    engine.processor.setClaiming(false);
+    const hold = spyOn(engine.context.governor, "hold").mockImplementation(() => ({
+      reason: "quota_15min",
+      untilMs: epochMs(engine.clock.nowMs() + 60_000),
+    }));
+    await alertMinutes(engine, 1);
+    expect(open(engine)).toContain("quota_exhausted application");
+    engine.clock.jumpTo(Date.UTC(2025, 10, 18, 0, 1));
+    await alertTick(engine);
+    expect(open(engine)).not.toContain("quota_exhausted application");
+    hold.mockRestore();
+  });
+
+  test("is no trouble to a sync that a person started, nor in the last hours, when it is given back", async () => {
+    const engine = await reserved();
+    byHand(engine.db, "UPDATE syncs SET status = 'cancelled', completed_at_ms = 1");
+    engine.processor.setClaiming(false);
+    startOfClass(engine, 1, "manual");
+    await minutes(engine, 5);
+    expect(open(engine)).toEqual([]);
+    byHand(engine.db, "UPDATE syncs SET class = 'schedule', class_rank = 3 WHERE status = 'in_progress'");
+    await minutes(engine, 1);
+    expect(open(engine)).toEqual(["quota_exhausted application"]);
+    engine.clock.jumpTo(Date.UTC(2025, 10, 17, 23));
+    byHand(engine.db, "UPDATE alert_troubles SET closed_at_ms = 1, settled_at_ms = 1");
     await minutes(engine, 1);
     expect(open(engine)).toEqual([]);
   });
