@@ -135,16 +135,17 @@ export function createOutbox(context: SyncContext, parts: { seal: Seal; reach: R
       message.kind === "test" && !result.delivered
         ? ({ is: "given_up" } as const)
         : afterDelivery(result, { ...message, attempts }, { nowMs, jitter: dice() });
-    const error = result.delivered ? null : result.reason;
+    const error = result.delivered ? (result.shortfall ?? null) : result.reason;
     if (after.is === "due") postponeMessage(db, message.id, { attempts, runAfterMs: after.atMs, error: error ?? "" });
     else settleMessage(db, message.id, { outcome: after.is, attempts, error, nowMs });
-    if (channel !== undefined) noteChannel(channel.id, error, nowMs);
+    if (channel !== undefined) noteChannel(channel.id, { isSent: result.delivered, error }, nowMs);
     commits.afterCommit(() => tell(message, attempts, after.is, error));
   }
 
-  function noteChannel(id: number, error: string | null, nowMs: EpochMs): void {
-    if (error === null) noteChannelSent(db, id, nowMs);
-    else noteChannelFailed(db, id, error, nowMs);
+  /** One that only some got was sent, and failed. */
+  function noteChannel(id: number, end: { isSent: boolean; error: string | null }, nowMs: EpochMs): void {
+    if (end.isSent) noteChannelSent(db, id, nowMs);
+    if (end.error !== null) noteChannelFailed(db, id, end.error, nowMs);
   }
 
   function tell(
@@ -154,7 +155,10 @@ export function createOutbox(context: SyncContext, parts: { seal: Seal; reach: R
     error: string | null,
   ): void {
     const fields = { message_id: id, channel_id: channelId, kind, attempts };
-    if (is === "delivered") log.info("alert.delivered", `Message ${id} was delivered to channel ${channelId}.`, fields);
+    if (is === "delivered" && error !== null)
+      log.warn("alert.partly_delivered", `Message ${id} to channel ${channelId} reached only some: ${error}`, fields);
+    else if (is === "delivered")
+      log.info("alert.delivered", `Message ${id} was delivered to channel ${channelId}.`, fields);
     else if (is === "due")
       log.warn("alert.not_delivered", `Message ${id} was not delivered to channel ${channelId}: ${error}`, fields);
     else log.error("alert.given_up", `Message ${id} to channel ${channelId} was given up: ${error}`, fields);

@@ -48,8 +48,8 @@ export async function sendEmail(
       messageId: `<${content.id}@broomwagon>`,
       headers: { "Auto-Submitted": "auto-generated" },
     });
-    await unlessAborted(sent, signal);
-    return { delivered: true };
+    const { rejected, rejectedErrors } = await unlessAborted(sent, signal);
+    return { delivered: true, ...shortfallOf(rejected.length, to.length, rejectedErrors ?? []) };
   } catch (error) {
     return { delivered: false, reason: signal.aborted ? "It did not answer in time." : inWords(error, host) };
   } finally {
@@ -58,7 +58,21 @@ export async function sendEmail(
   }
 }
 
-function unlessAborted(sent: Promise<unknown>, signal: AbortSignal): Promise<unknown> {
+/** A server that takes the message for some takes it: who was refused is not tried again, and must be told of. */
+function shortfallOf(
+  rejected: number,
+  recipients: number,
+  errors: readonly { readonly responseCode?: number | undefined }[],
+): { shortfall?: string } {
+  if (rejected === 0) return {};
+  const codes = [...new Set(errors.flatMap(({ responseCode }) => responseCode ?? []))].join(", ");
+  const were = rejected === 1 ? "was" : "were";
+  return {
+    shortfall: `${rejected} of ${recipients} recipients ${were} refused by the mail server (${codes || "no code"}).`,
+  };
+}
+
+function unlessAborted<T>(sent: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const leave = () => reject(new Error("called off"));
     signal.addEventListener("abort", leave, { once: true });

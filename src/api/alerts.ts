@@ -112,7 +112,13 @@ export function alertRoutes({ context, alerts, channels, actorOf, traceUrl }: Ro
         if (!result.delivered) {
           return refuse(502, "alert_not_delivered", `The test was not delivered to ${name}. ${result.reason}`);
         }
-        return { channel_id: channelId, channel: name, message_id: result.messageId, delivered: true };
+        return {
+          channel_id: channelId,
+          channel: name,
+          message_id: result.messageId,
+          delivered: true,
+          shortfall: result.shortfall ?? null,
+        };
       },
       {
         body: t.Object({
@@ -133,6 +139,7 @@ export function alertRoutes({ context, alerts, channels, actorOf, traceUrl }: Ro
                 channel: t.String(),
                 message_id: t.Integer(),
                 delivered: t.Boolean(),
+                shortfall: OrNull(t.String({ description: "Mail that only some got: how many were refused." })),
               }),
             },
           },

@@ -3,7 +3,11 @@ import { DAY_MS, type EpochMs, epochMs, MINUTE_MS, plusMs, SECOND_MS } from "./u
 
 /** What came of one try to deliver a message. */
 export type DeliveryResult =
-  | { readonly delivered: true }
+  | {
+      readonly delivered: true;
+      /** A sentence, where only some got it. Another try would give the others a second copy. */
+      readonly shortfall?: string;
+    }
   | {
       readonly delivered: false;
       /** A sentence fit to be shown: no address, no secret, nothing of what the other side said but its status. */

@@ -318,6 +318,26 @@ describe("mail", () => {
       expect(told).not.toContain(secret);
   });
 
+  test("that only some recipients got is delivered, once, and says how many were refused", async () => {
+    const engine = createEngine();
+    const server = await mailServer();
+    server.refuseRecipient("second@club.test", "550 5.1.1 no such mailbox");
+    const channelId = addChannel(engine, mailTo(server));
+    makeTrouble(engine);
+    await passUntil(engine, () => messagesOf(engine)[0]?.outcome === "delivered");
+    const shortfall = "1 of 2 recipients was refused by the mail server (550).";
+    expect(server.mails()).toMatchObject([{ to: ["admin@club.test"] }]);
+    expect(messagesOf(engine)).toMatchObject([{ attempts: 1, error: shortfall }]);
+    const channel = readChannel(engine.db, channelId);
+    expect(channel?.lastError).toBe(shortfall);
+    expect(channel?.lastSentAtMs).toBeGreaterThan(0);
+    expect(channel?.lastFailedAtMs).toBe(channel?.lastSentAtMs ?? null);
+    expect(engine.lines.join("\n")).toContain("reached only some");
+    const tested = engine.alerts.test(channelId);
+    await passUntil(engine, () => messagesOf(engine)[1]?.outcome === "delivered");
+    expect(await tested).toMatchObject({ delivered: true, shortfall });
+  });
+
   test("waits for a server that is down, and arrives once when it is back", async () => {
     const engine = createEngine();
     const down = await startSmtpServer();

@@ -330,7 +330,7 @@ describe("a test", () => {
       const { status, body } = await api.passing(api.post(TEST, { channel }));
       expect([status, body]).toEqual([
         200,
-        { channel_id: 1, channel: "club", message_id: expect.any(Number), delivered: true },
+        { channel_id: 1, channel: "club", message_id: expect.any(Number), delivered: true, shortfall: null },
       ]);
     }
     expect((await api.get("/api/admin/alerts/messages")).body.items).toMatchObject(

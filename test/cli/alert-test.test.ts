@@ -16,6 +16,16 @@ test("alert test says that the test arrived", async () => {
   expect(await run(sent, "3")).toEqual({ exitCode: 0, told: "The test was delivered to club.", complained: "" });
 });
 
+test("alert test fails, and says so, where only some of the recipients got it", async () => {
+  const shortfall = "1 of 2 recipients was refused by the mail server (550).";
+  const sent = () => json({ channel_id: 3, channel: "mail", message_id: 9, delivered: true, shortfall });
+  expect(await run(sent, "mail")).toEqual({
+    exitCode: 1,
+    told: "The test was delivered to mail.",
+    complained: `Not everybody got it: ${shortfall}`,
+  });
+});
+
 test("alert test fails with the reason where the test is not delivered", async () => {
   const words = "The test was not delivered to club. It answered 500.";
   expect(await run(() => problem(502, "alert_not_delivered", words), "club")).toEqual({

@@ -21,6 +21,8 @@ export type SmtpServer = {
   waitForMails(count: number): Promise<readonly ReceivedMail[]>;
   /** Answers the next commands of this name so, instead of taking them: `["RCPT", "550 no such user"]`. */
   refuse(command: string, reply: string): void;
+  /** Refuses this recipient, and takes the others. */
+  refuseRecipient(address: string, reply: string): void;
   stop(): Promise<void>;
 };
 
@@ -77,6 +79,7 @@ export function startSmtpServer(options: SmtpServerOptions = {}): Promise<SmtpSe
             look();
           }),
         refuse: (command, reply) => void refusals.set(command, reply),
+        refuseRecipient: (address, reply) => void refusals.set(`RCPT ${address}`, reply),
         stop: () =>
           new Promise((done) => {
             server.close(() => done());
@@ -123,7 +126,7 @@ function converse(plain: Socket, { options, refusals, credentials, keep }: Conve
       return;
     }
     const command = (line.split(/[\s:]/)[0] ?? "").toUpperCase();
-    const refusal = refusals.get(command);
+    const refusal = refusals.get(command) ?? refusals.get(`${command} ${addressIn(line)}`);
     if (refusal !== undefined) return void say(refusal);
     switch (command) {
       case "EHLO":
