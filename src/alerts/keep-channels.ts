@@ -32,7 +32,10 @@ export type ChannelKeeper = {
   find(nameOrId: string): Channel | undefined;
   list(afterId: number, limit: number): readonly Channel[];
   /** `by`: whose hand does it. */
-  make(wanted: { name: string; kind: AlertChannelKind; input: ChannelInput }, by: string): ChannelChange;
+  make(
+    wanted: { name: string; kind: AlertChannelKind; isEnabled?: boolean | undefined; input: ChannelInput },
+    by: string,
+  ): ChannelChange;
   /** What is left out stays. `rotateSecret` makes a webhook's secret anew. */
   change(
     id: number,
@@ -69,7 +72,7 @@ export function keepChannels(context: SyncContext, parts: { seal: Seal; randomBy
       return row === undefined ? undefined : withSettings(row);
     },
     list: (afterId, limit) => readChannels(db, afterId, limit).map(withSettings),
-    make({ name, kind, input }, by) {
+    make({ name, kind, isEnabled = true, input }, by) {
       let madeSecret: string | undefined;
       const makeSecret = () => {
         madeSecret = makeWebhookSecret(randomBytes);
@@ -83,6 +86,7 @@ export function keepChannels(context: SyncContext, parts: { seal: Seal; randomBy
         const row = insertChannel(db, {
           name,
           kind,
+          isEnabled,
           keyId: seal.keyId,
           seal: (id) => sealSettings(seal, id, given.settings),
           nowMs: clock.nowMs(),
@@ -91,7 +95,7 @@ export function keepChannels(context: SyncContext, parts: { seal: Seal; randomBy
         recordByHand(context, by, {
           action: "alert_channel.made",
           target: `alert_channel:${row.id}`,
-          detail: { kind, allow_private: given.settings.allowPrivate },
+          detail: { kind, enabled: isEnabled, allow_private: given.settings.allowPrivate },
         });
         // What is open already is told to the first channel.
         commits.afterCommit(context.bell.ring);
@@ -102,7 +106,8 @@ export function keepChannels(context: SyncContext, parts: { seal: Seal; randomBy
       const channel = read(id);
       if (channel === undefined) return { is: "unknown" };
       const { row, settings: before } = channel;
-      const madeSecret = rotateSecret && row.kind === "webhook" ? makeWebhookSecret(randomBytes) : undefined;
+      if (rotateSecret && row.kind !== "webhook") return { is: "refused", problems: [noSecretToRotate(row.kind)] };
+      const madeSecret = rotateSecret ? makeWebhookSecret(randomBytes) : undefined;
       const isGiven = madeSecret !== undefined || Object.values(input).some((value) => value !== undefined);
       const secret = madeSecret === undefined ? {} : { secret: madeSecret };
       const makeSecret = () => makeWebhookSecret(randomBytes);
@@ -141,6 +146,11 @@ export function keepChannels(context: SyncContext, parts: { seal: Seal; randomBy
       }),
   };
 }
+
+const noSecretToRotate = (kind: AlertChannelKind): InputProblem => ({
+  field: "rotate_secret",
+  message: `is not of a channel of kind ${kind}`,
+});
 
 const OUTSIDE: Readonly<Record<string, string>> = { isEnabled: "enabled", allowPrivate: "allow_private" };
 

@@ -11,11 +11,31 @@ import {
 } from "./alert-channel-view.ts";
 import type { RouteDeps } from "./deps.ts";
 import { parseId, unknownThing } from "./identifiers.ts";
+import { refuseUnknownFields } from "./known-fields.ts";
 import { BODY_REFUSALS, LIST_REFUSALS, operation, PageOf, Word } from "./operation.ts";
 import { PAGE_QUERY, pageOf, readPage, refuseCursor } from "./page.ts";
 import { refuse } from "./problem.ts";
 
 const NAME_TAKEN = "`channel_exists`: another channel has that name";
+
+const NewChannelBody = t.Object(
+  {
+    name: ChannelName,
+    kind: Word(CHANNEL_KINDS),
+    enabled: t.Optional(t.Boolean({ description: "false: nothing goes to it until it is switched on." })),
+    ...SETTINGS_FIELDS,
+  },
+  { additionalProperties: false },
+);
+const ChannelChangeBody = t.Object(
+  {
+    name: t.Optional(ChannelName),
+    enabled: t.Optional(t.Boolean({ description: "false: nothing goes to it, and what waited is given up." })),
+    rotate_secret: t.Optional(t.Boolean({ description: "webhook: makes a new secret, shown in the answer." })),
+    ...SETTINGS_FIELDS,
+  },
+  { minProperties: 1, additionalProperties: false },
+);
 
 /** Where alerts go. */
 export function alertChannelRoutes({ channels, actorOf }: RouteDeps) {
@@ -23,12 +43,13 @@ export function alertChannelRoutes({ channels, actorOf }: RouteDeps) {
     .post(
       "",
       ({ body, request }) => {
-        const { name, kind } = body;
-        const made = channels.make({ name, kind, input: settingsIn(body) }, actorOf(request));
+        const { name, kind, enabled: isEnabled } = body;
+        const made = channels.make({ name, kind, isEnabled, input: settingsIn(body) }, actorOf(request));
         return made.is === "kept" ? status(201, showKept(made)) : refuseChange(made);
       },
       {
-        body: t.Object({ name: ChannelName, kind: Word(CHANNEL_KINDS), ...SETTINGS_FIELDS }),
+        body: NewChannelBody,
+        transform: refuseUnknownFields(NewChannelBody),
         detail: operation({
           tag: "Alerts",
           scope: "admin",
@@ -89,15 +110,8 @@ export function alertChannelRoutes({ channels, actorOf }: RouteDeps) {
       },
       {
         params: t.Object({ id: t.String() }),
-        body: t.Object(
-          {
-            name: t.Optional(ChannelName),
-            enabled: t.Optional(t.Boolean({ description: "false: nothing goes to it, and what waited is given up." })),
-            rotate_secret: t.Optional(t.Boolean({ description: "webhook: makes a new secret, shown in the answer." })),
-            ...SETTINGS_FIELDS,
-          },
-          { minProperties: 1 },
-        ),
+        body: ChannelChangeBody,
+        transform: refuseUnknownFields(ChannelChangeBody),
         detail: operation({
           tag: "Alerts",
           scope: "admin",
@@ -150,7 +164,12 @@ function refuseChange(change: Exclude<ChannelChange, { is: "kept" }>) {
     case "refused": {
       const errors = change.problems.map(({ field, message }) => ({ field, message }));
       const sentence = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
-      return refuse(422, "invalid_request", `${sentence}. /swagger says what each kind of channel takes.`, { errors });
+      return refuse(
+        422,
+        "invalid_request",
+        `${sentence}. The documentation at /swagger says what each kind of channel takes.`,
+        { errors },
+      );
     }
     default:
       return change satisfies never;

@@ -4,6 +4,7 @@ import { currentRules } from "../alerts/tell-troubles.ts";
 import { ALERT_RULES, type AlertRule, type AlertRuleName, DEFAULT_ALERT_RULES } from "../core/alert-rules.ts";
 import { DAY_MS, MINUTE_MS } from "../core/units.ts";
 import type { RouteDeps } from "./deps.ts";
+import { refuseUnknownFields } from "./known-fields.ts";
 import { BODY_REFUSALS, OrNull, operation, Whole, Word } from "./operation.ts";
 
 const RULE_FIELDS = {
@@ -33,7 +34,7 @@ const RuleChange = t.Optional(
         recovery: t.Optional(t.Boolean()),
         recovery_after_ms: t.Optional(Duration(DAY_MS, 0, "0 to 1 d.")),
       },
-      { minProperties: 1 },
+      { minProperties: 1, additionalProperties: false },
     ),
   ),
 );
@@ -73,6 +74,7 @@ export function alertRuleRoutes({ context, actorOf }: RouteDeps) {
       },
       {
         body: RulesChangeBody,
+        transform: refuseUnknownFields(RulesChangeBody),
         detail: operation({
           tag: "Alerts",
           scope: "admin",

@@ -2,6 +2,7 @@ import { Elysia, ParseError, status, ValidationError } from "elysia";
 import { isBusy } from "../db/busy.ts";
 import type { Log } from "../telemetry/log.ts";
 import { expectationOf } from "./expectation.ts";
+import { UnknownFieldsError } from "./known-fields.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
 /** Turns whatever is thrown while a request is answered into a problem. What nobody foresaw is logged, and leaks nothing. */
@@ -40,6 +41,7 @@ function problemOfError(error: unknown, query: Readonly<Record<string, unknown>>
     const errors = [{ field: "body", message: "expected an object" }];
     return problemOf(422, "invalid_request", "The body is JSON, but no object. Send one.", { errors });
   }
+  if (error instanceof UnknownFieldsError) return refused(error.fields);
   if (error instanceof ValidationError) return refusedBySchema(error, query);
   if (isBusy(error)) {
     return problemOf(
@@ -67,7 +69,10 @@ function refusedBySchema(error: ValidationError, query: Readonly<Record<string, 
     const said = one.value === undefined ? "is missing; expected" : "expected";
     if (!messages.has(field)) messages.set(field, `${said} ${expectationOf(one.schema)}`);
   }
-  const errors = [...messages].slice(0, MAX_ERRORS_TOLD).map(([field, message]) => ({ field, message }));
+  return refused([...messages].slice(0, MAX_ERRORS_TOLD).map(([field, message]) => ({ field, message })));
+}
+
+function refused(errors: readonly { readonly field: string; readonly message: string }[]): Problem {
   const sentence = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
   return problemOf(422, "invalid_request", `${sentence}. /swagger says what this route takes.`, { errors });
 }

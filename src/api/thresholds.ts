@@ -3,6 +3,7 @@ import { formatDuration } from "../core/duration.ts";
 import { THRESHOLD_BOUNDS, type Thresholds } from "../core/thresholds.ts";
 import type { ThresholdsView } from "../health/thresholds.ts";
 import type { RouteDeps } from "./deps.ts";
+import { refuseUnknownFields } from "./known-fields.ts";
 import { BODY_REFUSALS, OrNull, operation, Time, Whole, Word } from "./operation.ts";
 
 const VALUES = {
@@ -36,6 +37,15 @@ const Wanted = (name: keyof Thresholds, description: string) =>
     ),
   );
 
+const ThresholdsBody = t.Object(
+  {
+    stall_after_discovery_ms: Wanted("stallAfterDiscoveryMs", "Milliseconds, 1 s to 7 d."),
+    stall_after_enrichment_ms: Wanted("stallAfterEnrichmentMs", "Milliseconds, 1 s to 7 d."),
+    max_remedies: Wanted("maxRemedies", "0 to 20; 0: the first stall fails the sync."),
+  },
+  { minProperties: 1, additionalProperties: false },
+);
+
 /** The thresholds of healing: shown, and changed while it runs. */
 export function thresholdRoutes({ thresholds, actorOf }: RouteDeps) {
   return new Elysia({ prefix: "/api/admin" })
@@ -59,15 +69,8 @@ export function thresholdRoutes({ thresholds, actorOf }: RouteDeps) {
         return showThresholds(thresholds.view());
       },
       {
-        body: t.Object(
-          {
-            stall_after_discovery_ms: Wanted("stallAfterDiscoveryMs", "Milliseconds, 1 s to 7 d."),
-            stall_after_enrichment_ms: Wanted("stallAfterEnrichmentMs", "Milliseconds, 1 s to 7 d."),
-            max_remedies: Wanted("maxRemedies", "0 to 20; 0: the first stall fails the sync."),
-          },
-          // A misspelt name that is taken without a word would leave a person believing in a threshold that is none.
-          { minProperties: 1 },
-        ),
+        body: ThresholdsBody,
+        transform: refuseUnknownFields(ThresholdsBody),
         detail: operation({
           tag: "Health",
           scope: "admin",

@@ -9,16 +9,17 @@ export function insertChannel(
   channel: {
     name: string;
     kind: AlertChannelKind;
+    isEnabled?: boolean;
     keyId: string;
     seal: (id: number) => string;
     nowMs: EpochMs;
     by: string;
   },
 ): AlertChannelRow {
-  const { name, kind, keyId, seal, nowMs, by } = channel;
+  const { name, kind, isEnabled = true, keyId, seal, nowMs, by } = channel;
   const { id } = db
     .insert(alertChannels)
-    .values({ name, kind, keyId, settingsSealed: "", createdAtMs: nowMs, createdBy: by })
+    .values({ name, kind, keyId, isEnabled: isEnabled ? 1 : 0, settingsSealed: "", createdAtMs: nowMs, createdBy: by })
     .returning({ id: alertChannels.id })
     .get();
   return db

@@ -78,6 +78,37 @@ describe("channels", () => {
     expect(audit[1].detail).toEqual({ fields: ["name", "enabled", "to"], allow_private: false });
   });
 
+  test("take no field that is none, and say which", async () => {
+    const { get, post, patch } = idle();
+    const made = await post(CHANNELS, { ...WEBHOOK, frobnicate: 1, enabeld: false });
+    expect([made.status, made.body.errors]).toEqual([
+      422,
+      [
+        { field: "frobnicate", message: "is no field here" },
+        { field: "enabeld", message: "is no field here (did you mean enabled?)" },
+      ],
+    ]);
+    expect((await get(CHANNELS)).body.items).toEqual([]);
+    await post(CHANNELS, WEBHOOK);
+    const changed = await patch(`${CHANNELS}/1`, { enabled: false, kind: "slack" });
+    expect([changed.status, changed.body.errors]).toEqual([422, [{ field: "kind", message: "is no field here" }]]);
+    expect((await get(`${CHANNELS}/1`)).body.enabled).toBe(true);
+  });
+
+  test("can be made switched off; a secret is made anew where there is one, and refused elsewhere", async () => {
+    const { get, post, patch } = idle();
+    expect((await post(CHANNELS, { ...WEBHOOK, enabled: false })).body).toMatchObject({ id: 1, enabled: false });
+    expect((await post(CHANNELS, MAIL)).body).toMatchObject({ id: 2, enabled: true });
+    const refused = await patch(`${CHANNELS}/2`, { name: "other", rotate_secret: true });
+    expect([refused.status, refused.body.errors]).toEqual([
+      422,
+      [{ field: "rotate_secret", message: "is not of a channel of kind email" }],
+    ]);
+    expect((await get(`${CHANNELS}/2`)).body.name).toBe("mail");
+    expect((await patch(`${CHANNELS}/2`, { rotate_secret: false, name: "other" })).status).toBe(200);
+    expect((await patch(`${CHANNELS}/1`, { rotate_secret: true })).body.secret).toStartWith("whsec_");
+  });
+
   test("show no secret again, not in an answer, a log line, the audit, or a table", async () => {
     const api = idle();
     const { secret } = (await api.post(CHANNELS, WEBHOOK)).body;
@@ -262,6 +293,21 @@ describe("rules", () => {
     ];
     for (const body of refused)
       expect([JSON.stringify(body), (await patch(RULES, body)).status]).toEqual([JSON.stringify(body), 422]);
+  });
+
+  test("with a misspelt field are refused by its name", async () => {
+    const { get, patch } = idle();
+    const before = (await get(RULES)).body;
+    const { status, body } = await patch(RULES, { sync_failed: { enabled: false, resend_after: 5 } });
+    expect(status).toBe(422);
+    expect(body.errors).toEqual([
+      { field: "sync_failed.resend_after", message: "is no field here (did you mean resend_after_ms?)" },
+    ]);
+    const rule = await patch(RULES, { sync_faild: { enabled: false }, needs_reconnect: null });
+    expect(rule.body.errors).toEqual([
+      { field: "sync_faild", message: "is no field here (did you mean sync_failed?)" },
+    ]);
+    expect((await get(RULES)).body).toEqual(before);
   });
 
   test("that are changed are held to what is open already", async () => {

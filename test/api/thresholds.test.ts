@@ -68,6 +68,20 @@ test("bounds are those of the configuration, and a name that is none is refused"
   expect((await get(PATH, { token: token("read") })).status).toBe(200);
 });
 
+test("a misspelt name is refused by its name, and nothing beside it is changed", async () => {
+  const { get, patch } = createTestApi({ started: false });
+  const refused = await patch(PATH, { max_remedies: 4, stall_after_discovry_ms: 60_000 });
+  expect([refused.status, refused.body.code]).toEqual([422, "invalid_request"]);
+  expect(refused.body.errors).toEqual([
+    { field: "stall_after_discovry_ms", message: "is no field here (did you mean stall_after_discovery_ms?)" },
+  ]);
+  expect(refused.body.detail).toStartWith("stall_after_discovry_ms: is no field here");
+  expect((await patch(PATH, '{"__proto__": 1, "max_remedies": 4}')).body.errors).toMatchObject([
+    { field: "__proto__" },
+  ]);
+  expect((await get(PATH)).body.max_remedies).toBe(5);
+});
+
 test("a threshold that is changed holds at once, for what is shown and for what is found, and after a restart", async () => {
   // Given a list page that Strava does not answer, for half of the threshold,
   const silent = { timeoutMs: 60 * MINUTE_MS, fetch: () => () => new Promise<Response>(() => {}) };
