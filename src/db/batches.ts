@@ -6,6 +6,12 @@ import type { Db } from "./open.ts";
 import { type BatchRow, batches } from "./schema.ts";
 import { statement } from "./statement.ts";
 
+/**
+ * Attempts, a column or a parameter, as a number that JavaScript holds exactly. A hand may have written one beyond 2^53,
+ * which equals nothing that was read of it, or has no successor. The bound is far above what a batch may have.
+ */
+export const attemptsIn = (column: string): string => `min(max(${column}, 0), 1000000)`;
+
 const LIVE = sql`${batches.status} IN ('pending', 'processing')`;
 
 /** A due batch that may be claimed, with what its run needs to know. */
@@ -140,7 +146,7 @@ const settleStatement = statement<
   unknown,
   [number, string, string, number, number | null, number, string | null, number | null, string | null, number]
 >(
-  `UPDATE batches SET status = ?3, attempts = ?4, completed_at_ms = ?5, run_after_ms = ?6, wait_reason = ?7, waits_until_ms = ?8,
+  `UPDATE batches SET status = ?3, attempts = ${attemptsIn("?4")}, completed_at_ms = ?5, run_after_ms = ?6, wait_reason = ?7, waits_until_ms = ?8,
      error = ?9, exhausted = ?10, lease_token = NULL, lease_expires_at_ms = NULL
    WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'`,
 );
@@ -180,9 +186,9 @@ const sweepStatement = statement<
   unknown,
   [number, string | null, number, string, number, number | null, number, string | null, number]
 >(
-  `UPDATE batches SET status = ?4, attempts = ?5, completed_at_ms = ?6, run_after_ms = ?7, wait_reason = NULL, waits_until_ms = NULL,
+  `UPDATE batches SET status = ?4, attempts = ${attemptsIn("?5")}, completed_at_ms = ?6, run_after_ms = ?7, wait_reason = NULL, waits_until_ms = NULL,
      error = ?8, exhausted = ?9, lease_token = NULL, lease_expires_at_ms = NULL
-   WHERE id = ?1 AND lease_token IS ?2 AND attempts = ?3 AND status = 'processing'`,
+   WHERE id = ?1 AND lease_token IS ?2 AND ${attemptsIn("attempts")} = ${attemptsIn("?3")} AND status = 'processing'`,
 );
 
 /** Takes a batch from a worker that is gone. Guarded by what was seen: false when it has moved since. */
@@ -208,10 +214,10 @@ export function sweepBatch(
   );
 }
 
-/** Batches in `processing`, whoever runs them; at most `limit`. Serves the start of the daemon. */
-export function readProcessingBatches(db: Db, limit: number): readonly BatchRow[] {
+/** Batches in `processing`, whoever runs them, by id after `afterId`; at most `limit`. Serves the start of the daemon. */
+export function readProcessingBatches(db: Db, afterId: number, limit: number): readonly BatchRow[] {
   // Written out: SQLite cannot see that a parameter fits the condition of `batches_processing`.
-  const isProcessing = sql`${batches.status} = 'processing'`;
+  const isProcessing = sql`${batches.status} = 'processing' AND ${batches.id} > ${afterId}`;
   return db.select().from(batches).where(isProcessing).orderBy(batches.id).limit(limit).all();
 }
 

@@ -4,6 +4,7 @@
  * JOIN has SQLite look each of them up, in this order, whatever it thinks of the tables' sizes.
  */
 import type { AthleteId, BatchId, SyncId } from "../core/units.ts";
+import { attemptsIn } from "./batches.ts";
 import type { Db } from "./open.ts";
 import { exhaustedSize, isUnserved } from "./races.ts";
 import type { BatchRow, RaceRow } from "./schema.ts";
@@ -32,7 +33,7 @@ const liveBatchesStatement = statement<LiveBatchRow, [string, number]>(
   `SELECT id, syncId, number, type, status, attempts, createdAtMs, runAfterMs, waitReason, waitsUntilMs, leaseToken,
      leaseExpiresAtMs, leasedAtMs, heartbeatAtMs
    FROM (
-     SELECT b.id, b.sync_id AS syncId, b.number, b.type, b.status, b.attempts, b.created_at_ms AS createdAtMs,
+     SELECT b.id, b.sync_id AS syncId, b.number, b.type, b.status, ${attemptsIn("b.attempts")} AS attempts, b.created_at_ms AS createdAtMs,
        b.run_after_ms AS runAfterMs, b.wait_reason AS waitReason, b.waits_until_ms AS waitsUntilMs, b.lease_token AS leaseToken,
        b.lease_expires_at_ms AS leaseExpiresAtMs, b.leased_at_ms AS leasedAtMs, b.heartbeat_at_ms AS heartbeatAtMs,
        row_number() OVER (PARTITION BY b.sync_id ORDER BY b.status = 'processing' DESC, b.number) AS place

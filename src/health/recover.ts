@@ -1,6 +1,7 @@
 import { DEATHS_TILL_EXHAUSTED } from "../core/batch.ts";
 import type { Finding } from "../core/findings.ts";
 import { cancelBatch, noteDeath, readProcessingBatches, sweepBatch } from "../db/batches.ts";
+import { BEFORE_ALL } from "../db/ended-syncs.ts";
 import { insertFinding, readOpenFindingsOfSync } from "../db/findings.ts";
 import type { BatchRow, SyncRow } from "../db/schema.ts";
 import { readSync } from "../db/syncs.ts";
@@ -19,35 +20,41 @@ const PAGE = 100;
  */
 export function recoverLeftBatches(context: SyncContext): number {
   let recovered = 0;
-  for (;;) {
-    const left = readProcessingBatches(context.db, PAGE).filter((batch) => batch.owner !== context.owner);
-    if (left.length === 0) return recovered;
+  for (let afterId: number = BEFORE_ALL; ; ) {
+    const page = readProcessingBatches(context.db, afterId, PAGE);
+    const lastId = page.at(-1)?.id;
+    // Each is looked at once: one that could not be taken must not keep the daemon from starting.
+    if (lastId === undefined || lastId <= afterId) return recovered;
+    afterId = lastId;
+    const left = page.filter((batch) => batch.owner !== context.owner);
+    if (left.length === 0) continue;
     context.commits.now(() => {
-      for (const batch of left) recover(context, batch);
+      for (const batch of left) if (recover(context, batch)) recovered++;
     });
-    recovered += left.length;
   }
 }
 
-function recover(context: SyncContext, batch: BatchRow): void {
+/** @returns false when it has moved since it was read. */
+function recover(context: SyncContext, batch: BatchRow): boolean {
   const { db, clock } = context;
   const nowMs = clock.nowMs();
   const sync = readSync(db, batch.syncId);
   if (sync === undefined || sync.status !== "in_progress") {
-    cancelBatch(db, batch.id, nowMs);
-    return;
+    return cancelBatch(db, batch.id, nowMs);
   }
-  const deaths = batch.deaths + 1;
+  // A hand may have written a number that has no successor.
+  const deaths = Math.min(Math.max(batch.deaths, 0) + 1, DEATHS_TILL_EXHAUSTED);
   const isExhausted = deaths >= DEATHS_TILL_EXHAUSTED;
   const error = isExhausted
     ? `The daemon died ${deaths} times in a row while this batch ran, so the batch may be what kills it.`
     : batch.error;
   const seen = { batchId: batch.id, leaseToken: batch.leaseToken, attempts: batch.attempts };
   const after = { status: isExhausted ? "failed" : "pending", attempts: batch.attempts, error } as const;
-  if (!sweepBatch(db, seen, after, nowMs)) return;
+  if (!sweepBatch(db, seen, after, nowMs)) return false;
   noteDeath(db, batch.id, deaths);
   recordFinding(context, sync, batch, deaths);
   if (isExhausted) reconcile(context, sync.id);
+  return true;
 }
 
 function recordFinding(context: SyncContext, sync: SyncRow, batch: BatchRow, deaths: number): void {

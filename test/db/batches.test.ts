@@ -424,9 +424,19 @@ test("batches in processing are found whoever holds them, and their deaths are r
   const mine = held(db);
   const theirs = held(db, { owner: "boot-1" });
   insertBatch(db);
-  expect(readProcessingBatches(db, 10).map((row) => row.id)).toEqual([mine, theirs]);
-  expect(readProcessingBatches(db, 1).map((row) => row.id)).toEqual([mine]);
+  expect(readProcessingBatches(db, 0, 10).map((row) => row.id)).toEqual([mine, theirs]);
+  expect(readProcessingBatches(db, 0, 1).map((row) => row.id)).toEqual([mine]);
+  expect(readProcessingBatches(db, mine, 1).map((row) => row.id)).toEqual([theirs]);
   noteDeath(db, theirs, 3);
   expect(readBatch(db, theirs)?.deaths).toBe(3);
   expect(readBatch(db, batchId(99_999))).toBeUndefined();
+});
+
+test("a run ends whatever a hand wrote as the attempts of its batch, and what is stored has a successor", () => {
+  const db = emptyDb();
+  const attempts = Number("9223372036854775808");
+  const failed = held(db, { attempts: 1 });
+  const fence = { batchId: failed, leaseToken: TOKEN };
+  expect(endRun(db, fence, { status: "failed", attempts, error: "no" }, NOW)).toBe(true);
+  expect(readBatch(db, failed)).toMatchObject({ status: "failed", attempts: 1_000_000 });
 });

@@ -74,7 +74,7 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
   ["makeWaitingDue", ["batches_due"], ({ db }) => batchStatements.makeWaitingDue(db, NOW, 10)],
   ["hasLiveBatch", ["batches_live"], ({ db, syncId }) => batchStatements.hasLiveBatch(db, syncId, "enrichment")],
   ["nextDueAtMs", ["batches_due"], ({ db }) => batchStatements.nextDueAtMs(db, NOW)],
-  ["readProcessingBatches", ["batches_processing"], ({ db }) => batchStatements.readProcessingBatches(db, 10)],
+  ["readProcessingBatches", ["batches_processing"], ({ db }) => batchStatements.readProcessingBatches(db, 0, 10)],
   ["readNewestBatch", ["batches_number"], ({ db, syncId }) => batchStatements.readNewestBatch(db, syncId, "discovery")],
   ["readBatches", ["batches_number"], ({ db, syncId }) => batchStatements.readBatches(db, syncId, 0, 10)],
   [
