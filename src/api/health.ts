@@ -125,6 +125,7 @@ export function healthRoutes(deps: RouteDeps) {
             state,
             explanation,
           })),
+          not_checked: report.notChecked.map(String),
         };
       },
       {
@@ -150,6 +151,7 @@ export function healthRoutes(deps: RouteDeps) {
                   }),
                   { description: `The syncs that are not stalled, ${SYNCS_EXPLAINED} at most.` },
                 ),
+                not_checked: t.Array(t.String(), { description: "Syncs whose check failed; the log says why." }),
               }),
             },
           },

@@ -11,6 +11,7 @@ type CheckAnswer = {
   readonly dry_run: boolean;
   readonly findings: readonly FindingJson[];
   readonly explained: readonly { readonly sync_id: string; readonly explanation: string }[];
+  readonly not_checked: readonly string[];
 };
 
 export const healthCheck: Command = {
@@ -37,6 +38,7 @@ did. With --dry-run it says what it would do and changes nothing.`,
     const note = report.dry_run ? " (dry run: nothing was changed)" : "";
     terminal.out(`${counted(report.checked, "sync")} checked: ${found}${note}.`);
     for (const finding of report.findings) terminal.out(renderFinding(finding, drawing));
+    for (const id of report.not_checked) terminal.out(`Sync ${id} could not be checked; the daemon's log says why.`);
     for (const { sync_id, explanation } of report.explained) {
       terminal.out(drawing.paint.dim(`Sync ${sync_id} is not stalled. ${plainText(explanation)}`));
     }

@@ -1,10 +1,10 @@
 import type { Evidence } from "./evidence.ts";
-import type { EpochMs } from "./units.ts";
+import type { EpochMs, SyncId } from "./units.ts";
 
 /** What can be wrong with the daemon itself, and not with a sync. */
 export const OWN_KINDS = [
   "slow_check", // a health check takes longer than its bound
-  "failed_check", // a health check threw
+  "failed_check", // a health check threw, or could not check some of the syncs
   "schedule_overdue", // a job has missed its turn
 ] as const;
 export type OwnKind = (typeof OWN_KINDS)[number];
@@ -53,6 +53,26 @@ export function failedCheck(beganAtMs: EpochMs, check: { tookMs: number; reason:
     beganAtMs,
     evidence: { took_ms: check.tookMs },
     message: `A health check failed: ${check.reason}`,
+    remedy: null,
+  };
+}
+
+/** A message names at most so many syncs; the log names each. */
+const SYNCS_NAMED = 20;
+
+/** A check went through, but for these syncs: one failed check, however many they are. */
+export function unchecked(
+  beganAtMs: EpochMs,
+  check: { readonly tookMs: number; readonly syncIds: readonly SyncId[] },
+): OwnFinding {
+  const { tookMs, syncIds } = check;
+  const named = syncIds.slice(0, SYNCS_NAMED).join(", ");
+  const others = syncIds.length > SYNCS_NAMED ? ` and ${syncIds.length - SYNCS_NAMED} more` : "";
+  return {
+    kind: "failed_check",
+    beganAtMs,
+    evidence: { took_ms: tookMs, syncs_not_checked: syncIds.length },
+    message: `A health check could not check ${syncIds.length === 1 ? "sync" : "syncs"} ${named}${others}; the log says why (monitor.sync_not_checked).`,
     remedy: null,
   };
 }

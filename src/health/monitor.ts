@@ -37,6 +37,8 @@ export type CheckReport = {
   readonly findings: readonly CheckedFinding[];
   /** Why the others are not stalled; empty unless it was asked for. */
   readonly explained: readonly ExplainedSync[];
+  /** Syncs, in progress or ended, whose check threw: what is wrong with them, if anything, is not known. */
+  readonly notChecked: readonly SyncId[];
 };
 export type ExplainedSync = {
   readonly syncId: SyncId;
@@ -98,11 +100,22 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     const span = tracer.startSpan("health.check", { attributes: { "broomwagon.health.dry_run": dryRun } });
     const findings: CheckedFinding[] = [];
     const explained: ExplainedSync[] = [];
+    const notChecked = new Set<SyncId>();
     let checked = 0;
     const breather = createBreather(clock);
     const note = async (found: CheckedFinding | undefined) => {
       if (found !== undefined) findings.push(found);
       await breather.breathe();
+    };
+    /** One bad row never hides the rest: a sync that cannot be checked is told of, and the others are checked. */
+    const checkOne = (syncId: SyncId, heal: () => CheckedFinding | undefined): CheckedFinding | undefined => {
+      try {
+        return heal();
+      } catch (error) {
+        notChecked.add(syncId);
+        tellNotChecked(syncId, error);
+        return undefined;
+      }
     };
     try {
       if (!dryRun) await readjust(breather);
@@ -110,7 +123,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       if (!dryRun) await judgeOpenFindings(context, rules, breather);
       for (let afterId = 0; ; ) {
         const page = readSyncsInProgress(db, afterId, PAGE);
-        for (const sync of suspectsIn(page)) await note(checkSync(sync, dryRun, span));
+        for (const sync of suspectsIn(page)) await note(checkOne(sync.id, () => checkSync(sync, dryRun, span)));
         checked += page.length;
         if (explained.length < explain) explained.push(...explainPage(page).slice(0, explain - explained.length));
         const last = page.at(-1);
@@ -119,12 +132,12 @@ export function createMonitor(context: SyncContext, processor: Processor, health
         await breather.turn();
       }
       for (const { findings: found, isFull } of findAfterEnd(context)) {
-        for (const finding of found) await note(checkAfterEnd(finding, dryRun, span));
+        for (const finding of found) await note(checkOne(finding.syncId, () => checkAfterEnd(finding, dryRun, span)));
         if (isFull) await breather.turn();
       }
       span.setAttributes({ "broomwagon.health.checked": checked, "broomwagon.health.findings": findings.length });
       if (!dryRun) noteCheck(startedAtMs);
-      return { checked, dryRun, findings, explained };
+      return { checked, dryRun, findings, explained, notChecked: [...notChecked] };
     } catch (error) {
       span.fail(error instanceof Error ? error.message : String(error));
       throw error;
@@ -155,18 +168,13 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     }
   }
 
-  /** One bad row never hides the rest: a sync that cannot be checked is told of, and the others are checked. */
   function checkSync(sync: SyncRow, dryRun: boolean, span: Span): CheckedFinding | undefined {
-    try {
-      return healSync(context, processor, { syncId: sync.id, rules: rules(sync.class), ...patientOf(dryRun, span) });
-    } catch (error) {
-      log.error(
-        "monitor.sync_not_checked",
-        `Sync ${sync.id} could not be checked: ${error instanceof Error ? error.message : String(error)}`,
-        { sync_id: sync.id },
-      );
-      return undefined;
-    }
+    return healSync(context, processor, { syncId: sync.id, rules: rules(sync.class), ...patientOf(dryRun, span) });
+  }
+
+  function tellNotChecked(syncId: SyncId, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error("monitor.sync_not_checked", `Sync ${syncId} could not be checked: ${reason}`, { sync_id: syncId });
   }
 
   /** Of the syncs of a page that are still in progress and not stalled. */

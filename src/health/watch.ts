@@ -10,6 +10,7 @@ import {
   type OwnKind,
   type OwnRemedy,
   slowCheck,
+  unchecked,
 } from "../core/own-findings.ts";
 import { noteRemedyApplied, readFinding, settleFinding } from "../db/findings.ts";
 import { insertOwnFinding, readOpenOwnFinding } from "../db/own-findings.ts";
@@ -50,9 +51,11 @@ export function watchMonitor(
       const report = await check();
       if (tookMs() > boundMs) record(slowCheck(startedAtMs, { tookMs: tookMs(), boundMs, isRunning: false }));
       else settleOpen("slow_check");
-      settleOpen("failed_check");
+      const { notChecked } = report;
+      if (notChecked.length > 0) record(unchecked(startedAtMs, { tookMs: tookMs(), syncIds: notChecked }));
+      else settleOpen("failed_check");
       watchSchedule();
-      ping?.tell("success");
+      ping?.tell(notChecked.length > 0 ? "fail" : "success");
       return report;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

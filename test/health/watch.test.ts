@@ -7,6 +7,7 @@ import { createPing } from "../../src/health/ping.ts";
 import { watchMonitor } from "../../src/health/watch.ts";
 import { createScheduler, type Job, type Scheduler } from "../../src/scheduler/scheduler.ts";
 import { createTestEngine, type TestEngine, type TestEngineOptions } from "../support/engine.ts";
+import { byHand } from "../support/hand.ts";
 
 type World = {
   engine: TestEngine;
@@ -322,4 +323,47 @@ test("in suggest mode the run is proposed, and a person applies it; when it has 
   expect(engine.db.$client.query("SELECT actor, action, target FROM audit").values()).toEqual([
     ["admin", "finding.applied", `finding:${proposed.id}`],
   ]);
+});
+
+test("a sync that cannot be checked fails the check, in progress or ended, and hides none of the others", async () => {
+  const { engine, tick, findings, pings } = world({
+    sandbox: { club: { athletes: 3, activitiesEach: 60, racesEach: 20 }, latencyMs: 200 },
+  });
+  await engine.clock.advance(MINUTE_MS);
+  const [running, ended, other] = [engine.start(0), engine.start(1), engine.start(2)];
+  engine.processor.setClaiming(false);
+  await engine.clock.advance(MINUTE_MS);
+  const strays = (syncId: number) =>
+    engine.db.$client.query("SELECT 1 FROM batches WHERE sync_id = ? AND status = 'pending'").all(syncId).length;
+  byHand(engine.db, `UPDATE syncs SET status = 'cancelled', completed_at_ms = 1 WHERE id IN (${ended}, ${other})`);
+  byHand(
+    engine.db,
+    `INSERT INTO batches (sync_id, number, type, size) SELECT id, 90, 'enrichment', 1 FROM syncs WHERE id > ${running}`,
+  );
+  byHand(engine.db, `DELETE FROM batches WHERE sync_id = ${running}`);
+  byHand(
+    engine.db,
+    `CREATE TRIGGER no_update BEFORE UPDATE ON batches WHEN old.sync_id = ${ended} BEGIN SELECT RAISE(ABORT, 'bad row'); END`,
+  );
+  byHand(
+    engine.db,
+    `CREATE TRIGGER no_insert BEFORE INSERT ON batches WHEN new.sync_id = ${running} BEGIN SELECT RAISE(ABORT, 'bad row'); END`,
+  );
+  const own = () => findings().filter(({ kind }) => kind === "failed_check");
+  pings.length = 0;
+  await tick(1_000);
+  expect(strays(other)).toBe(0);
+  expect(own()).toMatchObject([{ outcome: "pending", syncId: null }]);
+  expect(own()[0]?.message).toContain(`could not check syncs ${running}, ${ended};`);
+  expect(pings).toEqual(["/x/start", "/x/fail"]);
+  // The same trouble a minute later; then both are mended.
+  await tick();
+  expect(own()).toHaveLength(1);
+  byHand(engine.db, "DROP TRIGGER no_insert");
+  byHand(engine.db, "DROP TRIGGER no_update");
+  pings.length = 0;
+  await tick(1_000);
+  expect(own()).toMatchObject([{ outcome: "superseded" }]);
+  expect(strays(ended)).toBe(0);
+  expect(pings).toEqual(["/x/start", "/x"]);
 });
