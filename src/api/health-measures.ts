@@ -1,5 +1,5 @@
 import { t } from "elysia";
-import { FINDING_KINDS } from "../core/findings.ts";
+import { FINDING_KINDS, type FindingKind } from "../core/findings.ts";
 import { BUCKETS, percentile } from "../core/histogram.ts";
 import { DAY_MS, type EpochMs, plusMs } from "../core/units.ts";
 import { readDays } from "../db/counter-years.ts";
@@ -23,6 +23,14 @@ const MEASURES = {
   mean_time_to_repair_ms: Ratio("From the finding to the verified repair."),
 };
 
+const PERCENTILES = [
+  ["p50_time_to_detect_ms", { what: "detect", fraction: 0.5 }, "Half were found within so long."],
+  ["p90_time_to_detect_ms", { what: "detect", fraction: 0.9 }, "Nine of ten were."],
+  ["p50_time_to_repair_ms", { what: "repair", fraction: 0.5 }, "Half were repaired within so long."],
+  ["p90_time_to_repair_ms", { what: "repair", fraction: 0.9 }, "Nine of ten were."],
+] as const;
+type PercentileName = (typeof PERCENTILES)[number][0];
+
 const DurationsJson = t.Object({
   count: t.Integer(),
   mean_ms: Ratio("null when there is nothing to divide."),
@@ -36,6 +44,11 @@ const DurationsJson = t.Object({
     }),
   ),
 });
+
+/** Of one kind of stall. */
+const PERCENTILES_JSON = Object.fromEntries(
+  PERCENTILES.map(([name, , description]) => [name, Ratio(description)]),
+) as Record<PercentileName, ReturnType<typeof Ratio>>;
 
 const DAY_COUNTERS = [
   "syncs_started",
@@ -71,7 +84,7 @@ export const MEASURES_JSON = {
   syncs_started: Count("Syncs started."),
   time_to_detect: DurationsJson,
   time_to_repair: DurationsJson,
-  by_kind: t.Array(t.Object({ kind: t.String(), ...MEASURES }), {
+  by_kind: t.Array(t.Object({ kind: t.String(), ...MEASURES, ...PERCENTILES_JSON }), {
     description: "Kinds of which something was counted.",
   }),
   series: t.Array(DayJson, { description: "The days of the period, those with nothing too." }),
@@ -93,7 +106,7 @@ export function readMeasures(db: Db, nowMs: EpochMs, periodMs: number): typeof M
     time_to_detect: durations(count, "detect"),
     time_to_repair: durations(count, "repair"),
     by_kind: [...FINDING_KINDS, "other" as const]
-      .map((kind) => ({ kind, ...measuresBy((measure) => count(`${measure}:${kind}`)) }))
+      .map((kind) => ({ kind, ...measuresBy((measure) => count(`${measure}:${kind}`)), ...percentilesOf(kind, count) }))
       .filter((one) => Object.values(one).some((value) => typeof value === "number" && value > 0)),
     series: readSeries(db, sinceMs, nowMs),
   };
@@ -123,6 +136,18 @@ function measuresBy(count: (measure: HealingMeasure) => number) {
     mean_time_to_detect_ms: divide(count("detect_ms"), stalls),
     mean_time_to_repair_ms: divide(count("repair_ms"), verified),
   };
+}
+
+function percentilesOf(
+  kind: FindingKind | "other",
+  count: (name: CounterName) => number,
+): Record<PercentileName, number | null> {
+  const read = ({ what, fraction }: (typeof PERCENTILES)[number][1]) =>
+    percentile(
+      BUCKETS.map((bucket) => count(`${what}_le:${bucket}:${kind}`)),
+      fraction,
+    );
+  return Object.fromEntries(PERCENTILES.map(([name, of]) => [name, read(of)])) as Record<PercentileName, number | null>;
 }
 
 function durations(count: (name: CounterName) => number, what: "detect" | "repair"): typeof DurationsJson.static {

@@ -17,6 +17,8 @@ export type HealingMeasure =
   | "detect_ms"
   | "repair_ms";
 
+type DurationCounter = `${"detect" | "repair"}_le:${Bucket}`;
+
 /** What is counted as it happens, so that no page ever counts rows. */
 export type CounterName =
   | "syncs_started"
@@ -34,8 +36,9 @@ export type CounterName =
   | `${HealingMeasure}:${FindingKind | "other"}`
   /** Findings of every kind, those too that are no stall. */
   | `findings_found:${FindingKind | "other"}`
-  /** How many stalls were detected, and remedies verified, within so long (and no shorter bucket). */
-  | `${"detect" | "repair"}_le:${Bucket}`
+  /** How many stalls were detected, and remedies verified, within so long (and no shorter bucket); in all, and by kind. */
+  | DurationCounter
+  | `${DurationCounter}:${FindingKind | "other"}`
   /** Requests to Strava. */
   | `requests:${RequestPhase}:${StatusClass}`;
 

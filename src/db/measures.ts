@@ -1,5 +1,5 @@
 import { type Finding, knownKind } from "../core/findings.ts";
-import { bucketOf } from "../core/histogram.ts";
+import { type Bucket, bucketOf } from "../core/histogram.ts";
 import type { EpochMs } from "../core/units.ts";
 import { addToCounter, type HealingMeasure } from "./counters.ts";
 import type { Db } from "./open.ts";
@@ -10,7 +10,7 @@ export function countStall(db: Db, { kind, beganAtMs }: Pick<Finding, "kind" | "
   const tookMs = Math.max(0, nowMs - beganAtMs);
   count(db, "stalls_detected", kind, 1, nowMs);
   count(db, "detect_ms", kind, tookMs, nowMs);
-  addToCounter(db, `detect_le:${bucketOf(tookMs)}`, 1, nowMs);
+  count(db, `detect_le:${bucketOf(tookMs)}`, kind, 1, nowMs);
 }
 
 /** A remedy was applied, by the healer or by a person. */
@@ -29,7 +29,7 @@ export function countVerdict(
   if (verdict !== "verified") return;
   const tookMs = Math.max(0, nowMs - detectedAtMs);
   count(db, "repair_ms", kind, tookMs, nowMs);
-  addToCounter(db, `repair_le:${bucketOf(tookMs)}`, 1, nowMs);
+  count(db, `repair_le:${bucketOf(tookMs)}`, kind, 1, nowMs);
 }
 
 /** A remedy took its batch from a worker that was alive. */
@@ -38,7 +38,13 @@ export function countFalseRemedy(db: Db, kind: string, nowMs: EpochMs): void {
 }
 
 /** In all, and by kind. A hand may have written any word into a row: kinds stay few. */
-function count(db: Db, measure: HealingMeasure, kind: string, amount: number, nowMs: EpochMs): void {
+function count(
+  db: Db,
+  measure: HealingMeasure | `${"detect" | "repair"}_le:${Bucket}`,
+  kind: string,
+  amount: number,
+  nowMs: EpochMs,
+): void {
   addToCounter(db, measure, amount, nowMs);
   addToCounter(db, `${measure}:${knownKind(kind)}`, amount, nowMs);
 }

@@ -28,6 +28,10 @@ test("a stall that is found and mended is measured: by kind, by time, and as a s
       auto_fix_success_rate: 1,
       mean_time_to_detect_ms: health.mean_time_to_detect_ms,
       mean_time_to_repair_ms: MINUTE_MS,
+      p50_time_to_detect_ms: health.time_to_detect.p50_ms,
+      p90_time_to_detect_ms: health.time_to_detect.p90_ms,
+      p50_time_to_repair_ms: health.time_to_repair.p50_ms,
+      p90_time_to_repair_ms: health.time_to_repair.p90_ms,
     },
   ]);
   expect(health).toMatchObject({ syncs_started: 1, stalls_per_100_syncs: 100, stalls_per_day: 1 });
