@@ -119,7 +119,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     };
     try {
       if (!dryRun) await readjust(breather);
-      if (!dryRun && health.healing === "automatic") mendStates(context);
+      if (!dryRun && mendStates(context)) processor.wake();
       if (!dryRun) await judgeOpenFindings(context, rules, breather);
       for (let afterId = 0; ; ) {
         const page = readSyncsInProgress(db, afterId, PAGE);

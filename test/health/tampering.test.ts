@@ -158,3 +158,43 @@ test("orphaned_batch: a batch that a hand marked as processing is found behind f
   expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 620 });
   expect(found(engine)).toEqual([{ kind: "orphaned_batch", outcome: "verified", own_restart: 0 }]);
 });
+
+describe("in suggest mode, states that are none are made readable, and what follows is proposed", () => {
+  const bogus = (engine: TestEngine) =>
+    engine.db.$client
+      .query<{ count: number }, []>(
+        `SELECT (SELECT count(*) FROM races WHERE enrichment = 'bogus') + (SELECT count(*) FROM batches WHERE status = 'bogus')
+           + (SELECT count(*) FROM syncs WHERE status = 'bogus') AS count`,
+      )
+      .get()?.count;
+  const suggesting = () => inTheMiddle("enrichment", { health: { healing: "suggest" } });
+  const kinds = (engine: TestEngine) => found(engine).map(({ kind, outcome }) => [kind, outcome]);
+
+  test("races: none is left out, though the sync may end before a check has seen them", async () => {
+    const { engine } = await suggesting();
+    byHand(engine.db, "UPDATE races SET enrichment = 'bogus' WHERE enrichment = 'pending'");
+    await tickMinutes(engine, 2);
+    expect(bogus(engine)).toBe(0);
+    expect(kinds(engine)).toEqual([["unfinished_races", "proposed"]]);
+    expect(countRaces(engine.db, "pending")).toBeGreaterThan(0);
+  });
+
+  test("batches: what they held is missing", async () => {
+    const { engine, syncId } = await suggesting();
+    engine.processor.setClaiming(false);
+    byHand(engine.db, "UPDATE batches SET status = 'bogus' WHERE status IN ('pending', 'processing')");
+    await tickMinutes(engine, 2);
+    expect(bogus(engine)).toBe(0);
+    expect(kinds(engine)).toEqual([["missing_enrichment_batches", "proposed"]]);
+    expect(readSync(engine.db, syncId)).toMatchObject({ status: "in_progress" });
+  });
+
+  test("syncs: it has ended, says why, and what is left of it is proposed", async () => {
+    const { engine, syncId } = await suggesting();
+    byHand(engine.db, `UPDATE syncs SET status = 'bogus' WHERE id = ${syncId}`);
+    await tickMinutes(engine, 2);
+    expect(readSync(engine.db, syncId)).toMatchObject({ status: "failed" });
+    expect(readSync(engine.db, syncId)?.error).toContain("Start a new sync");
+    expect(kinds(engine)).toEqual([["stray_batch", "proposed"]]);
+  });
+});
