@@ -16,6 +16,7 @@ import * as eventStatements from "../../src/db/strava-events.ts";
 import { readSyncLogs } from "../../src/db/sync-logs.ts";
 import { readSyncNeeds } from "../../src/db/sync-needs.ts";
 import * as syncStatements from "../../src/db/syncs.ts";
+import { hasUnknownStates } from "../../src/db/unknown-states.ts";
 import { activity, anEvent, insertAthlete, insertBatch, insertRace, insertSync, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
 import { planOf } from "../support/plans.ts";
@@ -136,6 +137,11 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
     "storeLookedAtRace",
     ["races_activity"],
     (s) => storeLookedAtRace(s.db, { athleteId: s.athleteId, activity: activity(), syncId: null, nowMs: NOW }),
+  ],
+  [
+    "hasUnknownStates",
+    ["athletes_unknown", "races_unknown", "batches_unknown", "syncs_unknown", "batches USING INTEGER PRIMARY KEY"],
+    ({ db }) => hasUnknownStates(db),
   ],
   ["readSyncLogs", ["sync_logs_of_sync"], ({ db, syncId }) => readSyncLogs(db, { syncId }, 1_000, 50)],
 ];

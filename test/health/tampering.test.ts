@@ -198,3 +198,53 @@ describe("in suggest mode, states that are none are made readable, and what foll
     expect(kinds(engine)).toEqual([["stray_batch", "proposed"]]);
   });
 });
+
+describe("a batch whose id a hand set beyond what a number holds exactly", () => {
+  const inexact = (engine: TestEngine) =>
+    engine.db.$client
+      .query<{ count: number }, []>("SELECT count(*) AS count FROM batches WHERE abs(id) > 9007199254740991")
+      .get()?.count;
+  const NO_LEASE = "lease_token = NULL, lease_expires_at_ms = NULL";
+
+  for (const during of ["discovery", "enrichment"] as const) {
+    for (const id of ["9007199254740993", "9223372036854775807", "-9007199254740993"]) {
+      test(`gets another one, and so do those that came after it: ${id}, in ${during}`, async () => {
+        const { engine, syncId } = await inTheMiddle(during);
+        byHand(engine.db, `UPDATE batches SET id = ${id}, status = 'pending', ${NO_LEASE} WHERE status = 'processing'`);
+        await tickMinutes(engine, 4);
+        expectWhole(engine, syncId);
+        expect(inexact(engine)).toBe(0);
+        const next = engine.start(0, { mode: "full" });
+        await tickMinutes(engine, 2);
+        expect(readSync(engine.db, next)).toMatchObject({ status: "completed" });
+        expect(inexact(engine)).toBe(0);
+      });
+    }
+  }
+
+  test("keeps its lease while it is processing, and is taken from whoever is gone", async () => {
+    const { engine, syncId } = await inTheMiddle("enrichment");
+    byHand(engine.db, "UPDATE batches SET id = 9007199254740993 WHERE status = 'processing'");
+    await tickMinutes(engine, 5);
+    expectWhole(engine, syncId);
+    expect(inexact(engine)).toBe(0);
+  });
+
+  test("in an ended sync is left with its history, and later ones go on from the ids before", async () => {
+    const { engine } = await inTheMiddle("enrichment");
+    await tickMinutes(engine, 1);
+    const rows = () => engine.db.$client.query("SELECT number, status FROM batches ORDER BY number").all();
+    const before = rows();
+    const highest = engine.db.$client.query<{ id: number }, []>("SELECT max(id) AS id FROM batches").get()?.id ?? 0;
+    byHand(engine.db, `UPDATE batches SET id = 9007199254740000 + id WHERE id > ${highest - 2}`);
+    byHand(engine.db, `UPDATE batches SET id = id + 2000 WHERE id > 9007199254740000`);
+    await engine.monitor.tick();
+    expect(rows()).toEqual(before);
+    expect(inexact(engine)).toBe(0);
+    engine.start(0, { mode: "full" });
+    await tickMinutes(engine, 2);
+    expect(engine.db.$client.query<{ id: number }, []>("SELECT max(id) AS id FROM batches").get()?.id).toBeLessThan(
+      highest + 50,
+    );
+  });
+});
