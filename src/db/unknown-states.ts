@@ -48,7 +48,7 @@ const mendBatchIds = statement<unknown, [number, number]>(
      FROM (SELECT id FROM batches WHERE id > ?1 UNION ALL SELECT id FROM batches WHERE id < -?1 LIMIT ?2)) AS mended
    WHERE batches.id = mended.bad`,
 );
-// Else the next batch would have such an id again: SQLite goes on from the highest that it ever gave.
+// Else the next batch would have such an id again, or none: SQLite goes on from the highest that it ever gave.
 const mendBatchSequence = statement<unknown, [number]>(
   `UPDATE sqlite_sequence SET seq = (SELECT ifnull(max(id), 0) FROM batches) WHERE name = 'batches' AND seq > ?1`,
 );
@@ -77,7 +77,8 @@ function giveExactIds(db: Db, limit: number): number {
 
 const anyInexactId = statement<{ found: 0 | 1 }, []>(
   `SELECT EXISTS (SELECT 1 FROM batches WHERE id > ${Number.MAX_SAFE_INTEGER})
-       OR EXISTS (SELECT 1 FROM batches WHERE id < ${Number.MIN_SAFE_INTEGER}) AS found`,
+       OR EXISTS (SELECT 1 FROM batches WHERE id < ${Number.MIN_SAFE_INTEGER})
+       OR EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'batches' AND seq > ${Number.MAX_SAFE_INTEGER}) AS found`,
 );
 
 const anyUnknown = statement<{ found: 0 | 1 }, []>(

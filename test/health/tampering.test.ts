@@ -222,6 +222,17 @@ describe("a batch whose id a hand set beyond what a number holds exactly", () =>
     }
   }
 
+  test("is mended in the sequence of ids, when only that tells of it: the next batch would have had none", async () => {
+    const { engine, syncId } = await inTheMiddle("discovery");
+    byHand(
+      engine.db,
+      "DELETE FROM batches WHERE status IN ('pending', 'processing'); UPDATE sqlite_sequence SET seq = 9223372036854775807 WHERE name = 'batches'",
+    );
+    await tickMinutes(engine, 4);
+    expectWhole(engine, syncId);
+    expect(inexact(engine)).toBe(0);
+  });
+
   test("keeps its lease while it is processing, and is taken from whoever is gone", async () => {
     const { engine, syncId } = await inTheMiddle("enrichment");
     byHand(engine.db, "UPDATE batches SET id = 9007199254740993 WHERE status = 'processing'");
