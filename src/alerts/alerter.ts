@@ -3,10 +3,10 @@
  * rules decide what is told of them, the outbox keeps it until it is delivered, and channels carry it. It runs beside the
  * monitor and watches it, so that a silent monitor is told of as well.
  */
-import type { DeliveryResult } from "../core/delivery.ts";
+import { type DeliveryResult, LONGEST_DELIVERY_WAIT_MS } from "../core/delivery.ts";
 import { rollHex } from "../core/dice.ts";
 import { type EpochMs, MINUTE_MS, plusMs, SECOND_MS } from "../core/units.ts";
-import { insertMessage } from "../db/alert-messages.ts";
+import { dateMessagesBack, hasMessageFromFuture, insertMessage } from "../db/alert-messages.ts";
 import type { Seal } from "../db/seal.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { composeTest } from "./compose.ts";
@@ -42,6 +42,8 @@ export function createAlerter(
   let sinceMs = clock.nowMs();
   let graceUntilMs = plusMs(sinceMs, GRACE_MS);
   let lastPassAtMs = sinceMs;
+  /** Messages may carry times of a clock that was ahead: at the start, and after it was set back. */
+  let areDatesDoubtful = true;
   let isGathering = false;
   let isStopping = false;
   let running: Promise<void> | undefined;
@@ -52,6 +54,7 @@ export function createAlerter(
     const nowMs = clock.nowMs();
     const passedMs = nowMs - lastPassAtMs;
     lastPassAtMs = nowMs;
+    if (passedMs < 0) areDatesDoubtful = true;
     if (passedMs < 0 || passedMs > AWAY_MS) {
       sinceMs = nowMs;
       graceUntilMs = plusMs(nowMs, GRACE_MS);
@@ -82,9 +85,19 @@ export function createAlerter(
 
   async function pass({ andWatch }: { andWatch: boolean }): Promise<void> {
     const now = awake();
+    await dateBack(now.nowMs);
     if (andWatch) await watch(now.sinceMs);
     if (!isStopping) await tellTroubles(context, parts, now);
     outbox.wake();
+  }
+
+  /** A clock that was ahead would strand what waits until its own time comes. */
+  async function dateBack(nowMs: EpochMs): Promise<void> {
+    if (!areDatesDoubtful) return;
+    const latestDueMs = plusMs(nowMs, LONGEST_DELIVERY_WAIT_MS);
+    if (hasMessageFromFuture(db, nowMs, latestDueMs))
+      await commits.soon(() => dateMessagesBack(db, nowMs, latestDueMs));
+    areDatesDoubtful = false;
   }
 
   /** What cannot be looked at (a bad row, a lock) keeps nothing from being told. */

@@ -29,6 +29,9 @@ const LONGEST_BACKOFF_MS = 30 * MINUTE_MS;
 /** What nobody took for a day is old news. */
 export const GIVE_UP_AFTER_MS = DAY_MS;
 
+/** No message waits longer for its next try: what is due later was put off by a clock that was ahead. */
+export const LONGEST_DELIVERY_WAIT_MS = withJitter(LONGEST_BACKOFF_MS, 1);
+
 /** How long after the n-th try that failed the next one comes, before jitter. */
 export const deliveryBackoffMs = (attempts: number): number =>
   Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts - 1, 20));

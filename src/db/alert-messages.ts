@@ -65,6 +65,26 @@ export function postponeMessage(
     .run();
 }
 
+const fromFuture = (nowMs: EpochMs, latestDueMs: EpochMs): SQL =>
+  sql`settled_at_ms IS NULL AND (run_after_ms > ${latestDueMs} OR created_at_ms > ${nowMs})`;
+
+/** Whether a message waits that a clock which was ahead has dated. @param latestDueMs so late none is put off to. */
+export function hasMessageFromFuture(db: Db, nowMs: EpochMs, latestDueMs: EpochMs): boolean {
+  const where = fromFuture(nowMs, latestDueMs);
+  return db.select({ id: alertMessages.id }).from(alertMessages).where(where).limit(1).get() !== undefined;
+}
+
+/** Makes messages of now of these: due at once where they were put off too far. Inside a transaction. */
+export function dateMessagesBack(db: Db, nowMs: EpochMs, latestDueMs: EpochMs): void {
+  db.update(alertMessages)
+    .set({
+      createdAtMs: sql`min(created_at_ms, ${nowMs})`,
+      runAfterMs: sql`CASE WHEN run_after_ms > ${latestDueMs} THEN ${nowMs} ELSE run_after_ms END`,
+    })
+    .where(fromFuture(nowMs, latestDueMs))
+    .run();
+}
+
 /** It is delivered, or never will be. `error`: why the last try failed. */
 export function settleMessage(
   db: Db,

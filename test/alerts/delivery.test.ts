@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { ChannelSettings } from "../../src/alerts/channel-settings.ts";
 import type { PinnedFetch } from "../../src/alerts/post.ts";
+import { DAY_MS, epochMs, MINUTE_MS } from "../../src/core/units.ts";
 import { readChannel } from "../../src/db/alert-channels.ts";
 import {
   addChannel,
+  alertTick,
   endTrouble,
   makeTrouble,
   messagesOf,
@@ -422,6 +424,55 @@ test("a receiver that hangs holds up its own messages, one at a time, and nobody
   await passUntil(engine, () => settled(engine));
   const told = new Set(hanging.requests().map(({ body }) => body.data.subject));
   expect(told.size).toBe(13);
+});
+
+describe("a clock that is set back", () => {
+  async function failedOnce() {
+    const engine = createEngine();
+    const one = receiver();
+    one.answerWith(500);
+    addChannel(engine, webhookTo(one.url));
+    makeTrouble(engine);
+    await passUntil(engine, () => messagesOf(engine)[0]?.attempts === 1);
+    one.answerWith(200);
+    return { engine, one };
+  }
+
+  test("strands no message: it goes out at the next turn, dated now", async () => {
+    const { engine, one } = await failedOnce();
+    engine.clock.jumpTo(engine.clock.nowMs() - 3 * DAY_MS);
+    const jumpedMs = engine.clock.nowMs();
+    await alertTick(engine);
+    expect(messagesOf(engine)[0]?.createdAtMs).toBe(epochMs(jumpedMs));
+    await passUntil(engine, () => settled(engine));
+    expect(engine.clock.nowMs() - jumpedMs).toBeLessThan(MINUTE_MS);
+    expect(one.requests().filter(({ body }) => body.type === "alert.opened")).toHaveLength(2);
+  });
+
+  test("while the daemon was down strands none either", async () => {
+    const { engine, one } = await failedOnce();
+    engine.clock.jumpTo(engine.clock.nowMs() - 3 * DAY_MS);
+    const next = engine.rebooted();
+    await alertTick(next);
+    await passUntil(next, () => settled(next));
+    expect(one.requests().filter(({ body }) => body.type === "alert.opened")).toHaveLength(2);
+  });
+
+  test("leaves alone what waits as long as any message may", async () => {
+    const { engine } = await failedOnce();
+    const nowMs = engine.clock.nowMs();
+    const put = (offMs: number) =>
+      engine.db.$client.run("UPDATE alert_messages SET created_at_ms = ?1, run_after_ms = ?2", [nowMs, nowMs + offMs]);
+    const dueAfterStart = async () => {
+      const next = engine.rebooted();
+      await alertTick(next);
+      return messagesOf(next)[0]?.runAfterMs;
+    };
+    put(37.5 * MINUTE_MS);
+    expect(await dueAfterStart()).toBe(epochMs(nowMs + 37.5 * MINUTE_MS));
+    put(37.5 * MINUTE_MS + 1);
+    expect(await dueAfterStart()).toBe(nowMs);
+  });
 });
 
 test("each channel gets its own copy; one that is switched off, or whose settings do not open, holds none of the others up", async () => {
