@@ -34,9 +34,11 @@ type PercentileName = (typeof PERCENTILES)[number][0];
 const DurationsJson = t.Object({
   count: t.Integer(),
   mean_ms: Ratio("null when there is nothing to divide."),
-  p50_ms: Ratio("Percentiles are estimated within the buckets; beyond the last bound, that bound."),
-  p90_ms: Ratio("null when nothing was counted."),
-  p99_ms: Ratio("null when nothing was counted."),
+  p50_ms: Ratio(
+    "Half took so long at most: the end of the bucket of the percentile. null when nothing was counted, or beyond the last bound.",
+  ),
+  p90_ms: Ratio("The same of nine of ten."),
+  p99_ms: Ratio("The same of 99 of 100."),
   buckets: t.Array(
     t.Object({
       le_ms: OrNull(t.Integer({ description: "So long at most, and longer than the bucket before; null: longer." })),

@@ -1,3 +1,4 @@
+import { SECOND_MS } from "../core/units.ts";
 import { renderBar } from "./paint.ts";
 import type {
   HealthAnswer,
@@ -50,7 +51,7 @@ function renderHealth(health: HealthAnswer, { summary }: SyncStatusAnswer, { now
   const { auto_fix_success_rate: rate, mean_time_to_repair_ms: repairMs } = health;
   const isLate = health.is_alive ? "" : `  ${paint.red("the monitor is late: see /readyz")}`;
   const success = rate === null ? "nothing to judge yet" : `${Math.round(rate * 100)} % of the remedies judged`;
-  const repaired = repairMs === null ? "" : `, repaired in ${spellDuration(repairMs)} on average`;
+  const repaired = repairMs === null ? "" : `, repaired in ${spellDuration(toSecond(repairMs))} on average`;
   const open = health.open_findings === 0 ? "none open" : `${health.open_findings} open`;
   return [
     `  last check ${spellAgo(summary.last_health_check_at, nowMs)}, healing is ${summary.healing}${isLate}`,
@@ -59,6 +60,9 @@ function renderHealth(health: HealthAnswer, { summary }: SyncStatusAnswer, { now
     ...renderStalls(health, paint),
   ];
 }
+
+/** A mean of 9,998 ms is 10 s to a person; one below a second is told in milliseconds. */
+const toSecond = (ms: number): number => (ms < SECOND_MS ? ms : Math.round(ms / SECOND_MS) * SECOND_MS);
 
 /** How often, how long and of which kinds; nothing where there was no stall. */
 function renderStalls(health: HealthAnswer, paint: Drawing["paint"]): string[] {
@@ -80,8 +84,9 @@ function renderStalls(health: HealthAnswer, paint: Drawing["paint"]): string[] {
 }
 
 function spellTimes(what: string, { p50_ms: half, p90_ms: most }: HealthAnswer["time_to_detect"]): string[] {
-  if (half === null || most === null) return [];
-  return [`half ${what} within ${spellDuration(half)}, nine of ten within ${spellDuration(most)}`];
+  if (half === null) return [];
+  const ninth = most === null ? "" : `, nine of ten within ${spellDuration(most)}`;
+  return [`half ${what} within ${spellDuration(half)}${ninth}`];
 }
 
 /** The windows as bars, and why all requests wait when they do. */

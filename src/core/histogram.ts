@@ -5,6 +5,8 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "./units.ts";
  * ten, so that is where they are close together.
  */
 export const DURATION_BOUNDS_MS = [
+  SECOND_MS,
+  5 * SECOND_MS,
   10 * SECOND_MS,
   30 * SECOND_MS,
   MINUTE_MS,
@@ -28,22 +30,23 @@ export function bucketOf(durationMs: number): Bucket {
 }
 
 /**
- * Estimates a percentile from counts a bucket, in the order of `BUCKETS`: within its bucket, durations are taken to be
- * spread evenly. What lies beyond the last bound is told as that bound: "at least so long".
- * @param fraction 0.9 for the 90th percentile.
- * @returns milliseconds; null when nothing was counted.
+ * A duration that so large a share of those counted did not exceed: the end of the bucket in which the percentile lies, so
+ * that "within" is true of it.
+ * @param counts a bucket, in the order of `BUCKETS`. @param fraction 0.9 for the 90th percentile.
+ * @returns milliseconds; null when nothing was counted, or when the percentile lies beyond the last bound.
  */
 export function percentile(counts: readonly number[], fraction: number): number | null {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return null;
-  const rank = fraction * total;
-  let below = 0;
-  let lowerMs = 0;
-  for (const [place, upperMs] of DURATION_BOUNDS_MS.entries()) {
+  // What floating point makes of a whole rank (0.99 × 100) must not lift it into the next bucket.
+  const rank = fraction * total - RANK_DOUBT;
+  let counted = 0;
+  for (const [place, boundMs] of DURATION_BOUNDS_MS.entries()) {
     const count = counts[place] ?? 0;
-    if (count > 0 && below + count >= rank) return lowerMs + ((upperMs - lowerMs) * Math.max(0, rank - below)) / count;
-    below += count;
-    lowerMs = upperMs;
+    counted += count;
+    if (count > 0 && counted >= rank) return boundMs;
   }
-  return lowerMs;
+  return null;
 }
+
+const RANK_DOUBT = 1e-9;

@@ -36,7 +36,7 @@ const HEALTH = {
   remedies_applied: 3,
   remedies_verified: 2,
   auto_fix_success_rate: 2 / 3,
-  mean_time_to_repair_ms: 9_400,
+  mean_time_to_repair_ms: 9_998,
   false_remedies: 0,
   stalls_per_100_syncs: 12.345,
   time_to_detect: { p50_ms: 45_000, p90_ms: 60_000 },
@@ -90,7 +90,7 @@ describe("status", () => {
       "Healing, last 24 hours",
       "  last check 4 s ago, healing is automatic",
       "  3 stalls found, 3 remedies applied, 2 verified, findings: 1 open",
-      "  success: 67 % of the remedies judged, repaired in 9 s on average",
+      "  success: 67 % of the remedies judged, repaired in 10 s on average",
       "  stalls: 12.3 per 100 syncs, half found within 45 s, nine of ten within 1 min, half repaired within 9 s, nine of ten within 10 s",
       "  by kind: orphaned_batch 2, no_progress 1",
       "",
@@ -112,6 +112,9 @@ describe("status", () => {
       return text;
     };
     expect(await shown(silent)).not.toContain("stalls: ");
+    const long = { p50_ms: 60_000, p90_ms: null };
+    const slow = await shown({ ...HEALTH, time_to_detect: none, time_to_repair: long });
+    expect(slow).toContain("  stalls: 12.3 per 100 syncs, half repaired within 1 min\n");
     expect(await shown({ ...silent, false_remedies: 1 })).toContain("\n  stalls: 1 false remedy\n\n");
   });
 
