@@ -12,6 +12,8 @@ import { renderTable } from "./table.ts";
 import { clockTime, spellAgo, spellDuration } from "./time-words.ts";
 
 const QUOTA_BAR_WIDTH = 20;
+/** What `period=24h` counts: whole days, from the one in which it began. */
+const HEALING_HEADING = "Healing, since yesterday 00:00 UTC";
 /** A fuller window than this is worth a colour. */
 const QUOTA_NEARLY_SPENT = 0.9;
 
@@ -30,7 +32,7 @@ export function renderStatus(answers: StatusAnswers, drawing: Drawing & { readon
     heading("Ended last", drawing),
     ...(recent.length === 0 ? ["  nothing yet"] : recent.map((sync) => `  ${renderSyncLine(sync, drawing)}`)),
     "",
-    heading("Healing, last 24 hours", drawing),
+    heading(HEALING_HEADING, drawing),
     ...renderHealth(health, syncStatus, drawing),
     "",
     heading("Strava's quota", drawing),
@@ -52,10 +54,11 @@ function renderHealth(health: HealthAnswer, { summary }: SyncStatusAnswer, { now
   const isLate = health.is_alive ? "" : `  ${paint.red("the monitor is late: see /readyz")}`;
   const success = rate === null ? "nothing to judge yet" : `${Math.round(rate * 100)} % of the remedies judged`;
   const repaired = repairMs === null ? "" : `, repaired in ${spellDuration(toSecond(repairMs))} on average`;
+  const failed = health.remedies_failed === 0 ? "" : `, ${paint.red(`${health.remedies_failed} failed`)}`;
   const open = health.open_findings === 0 ? "none open" : `${health.open_findings} open`;
   return [
     `  last check ${spellAgo(summary.last_health_check_at, nowMs)}, healing is ${summary.healing}${isLate}`,
-    `  ${counted(health.stalls_detected, "stall")} found, ${counted(health.remedies_applied, "remedy", "remedies")} applied, ${health.remedies_verified} verified, findings: ${open}`,
+    `  ${counted(health.stalls_detected, "stall")} found, ${counted(health.remedies_applied, "remedy", "remedies")} applied, ${health.remedies_verified} verified${failed}, findings: ${open}`,
     `  success: ${success}${repaired}`,
     ...renderStalls(health, paint),
   ];
@@ -68,7 +71,10 @@ const toSecond = (ms: number): number => (ms < SECOND_MS ? ms : Math.round(ms / 
 function renderStalls(health: HealthAnswer, paint: Drawing["paint"]): string[] {
   const { stalls_per_100_syncs: share, false_remedies: wrong, by_kind: kinds } = health;
   if (health.stalls_detected === 0 && wrong === 0) return [];
-  const often = share === null ? [] : [`${Number(share.toFixed(1))} per 100 syncs`];
+  const often = [
+    ...(share === null ? [] : [`${Number(share.toFixed(1))} per 100 syncs`]),
+    ...(health.stalls_detected === 0 ? [] : [`${Number(health.stalls_per_day.toFixed(1))} a day`]),
+  ];
   const times = [
     ...spellTimes("found", health.time_to_detect),
     ...spellTimes("repaired", health.time_to_repair),

@@ -31,10 +31,12 @@ export type HealthAnswer = {
   readonly stalls_detected: number;
   readonly remedies_applied: number;
   readonly remedies_verified: number;
+  readonly remedies_failed: number;
   readonly auto_fix_success_rate: number | null;
   readonly mean_time_to_repair_ms: number | null;
   readonly false_remedies: number;
   readonly stalls_per_100_syncs: number | null;
+  readonly stalls_per_day: number;
   readonly time_to_detect: DurationsAnswer;
   readonly time_to_repair: DurationsAnswer;
   readonly by_kind: readonly { readonly kind: string; readonly stalls_detected: number }[];

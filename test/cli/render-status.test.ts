@@ -35,10 +35,12 @@ const HEALTH = {
   stalls_detected: 3,
   remedies_applied: 3,
   remedies_verified: 2,
+  remedies_failed: 1,
   auto_fix_success_rate: 2 / 3,
   mean_time_to_repair_ms: 9_998,
   false_remedies: 0,
   stalls_per_100_syncs: 12.345,
+  stalls_per_day: 1.52,
   time_to_detect: { p50_ms: 45_000, p90_ms: 60_000 },
   time_to_repair: { p50_ms: 9_000, p90_ms: 10_000 },
   by_kind: [
@@ -87,11 +89,11 @@ describe("status", () => {
       "Ended last",
       "  nothing yet",
       "",
-      "Healing, last 24 hours",
+      "Healing, since yesterday 00:00 UTC",
       "  last check 4 s ago, healing is automatic",
-      "  3 stalls found, 3 remedies applied, 2 verified, findings: 1 open",
+      "  3 stalls found, 3 remedies applied, 2 verified, 1 failed, findings: 1 open",
       "  success: 67 % of the remedies judged, repaired in 10 s on average",
-      "  stalls: 12.3 per 100 syncs, half found within 45 s, nine of ten within 1 min, half repaired within 9 s, nine of ten within 10 s",
+      "  stalls: 12.3 per 100 syncs, 1.5 a day, half found within 45 s, nine of ten within 1 min, half repaired within 9 s, nine of ten within 10 s",
       "  by kind: orphaned_batch 2, no_progress 1",
       "",
       "Strava's quota",
@@ -114,7 +116,8 @@ describe("status", () => {
     expect(await shown(silent)).not.toContain("stalls: ");
     const long = { p50_ms: 60_000, p90_ms: null };
     const slow = await shown({ ...HEALTH, time_to_detect: none, time_to_repair: long });
-    expect(slow).toContain("  stalls: 12.3 per 100 syncs, half repaired within 1 min\n");
+    expect(slow).toContain("  stalls: 12.3 per 100 syncs, 1.5 a day, half repaired within 1 min\n");
+    expect(await shown({ ...silent, remedies_failed: 0 })).toContain("2 verified, findings: 1 open");
     expect(await shown({ ...silent, false_remedies: 1 })).toContain("\n  stalls: 1 false remedy\n\n");
   });
 
