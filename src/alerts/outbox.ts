@@ -175,6 +175,8 @@ export function createOutbox(context: SyncContext, parts: { seal: Seal; reach: R
         return settled;
       } finally {
         active.delete(message.id);
+        // What became due for this channel meanwhile waits for it alone.
+        wake();
       }
     },
     async stop(limitMs) {

@@ -1,6 +1,6 @@
 import type { DeliveryResult } from "../core/delivery.ts";
 import { reachOf } from "../core/network-address.ts";
-import { SECOND_MS } from "../core/units.ts";
+import { type EpochMs, SECOND_MS } from "../core/units.ts";
 import { admitHost, type Resolve } from "./address-guard.ts";
 
 /** `fetch`, to an address in place of a name: the certificate is held against the name, and no connection is kept. */
@@ -29,7 +29,11 @@ const failed = (reason: string, more: { retryAfterMs?: number | undefined } = {}
  * Posts a message, once. Redirects are not followed: where they lead was not looked at. Nothing of the answer is read or
  * told but its status.
  */
-export async function post(reach: Reach, posted: Posted, signal: AbortSignal): Promise<DeliveryResult> {
+export async function post(
+  reach: Reach,
+  posted: Posted,
+  { nowMs, signal }: { nowMs: EpochMs; signal: AbortSignal },
+): Promise<DeliveryResult> {
   const url = readUrl(posted.url);
   if (url === undefined) return failed("Its address is no http or https address.");
   const admitted = await admitHost(url.hostname, posted.allowPrivate, reach.resolve);
@@ -49,19 +53,26 @@ export async function post(reach: Reach, posted: Posted, signal: AbortSignal): P
     const options = { tls: isName ? { serverName: url.hostname } : {}, keepalive: false } as const;
     const response = await reach.fetch(request, options);
     await response.body?.cancel().catch(() => {}); // Nothing of it is read; a receiver that hangs up first has answered all the same.
-    return judge(response);
+    return judge(response, nowMs);
   } catch (error) {
     if (signal.aborted) return failed("It did not answer in time.");
     return failed(`It could not be reached (${codeOf(error)}).`);
   }
 }
 
-function judge({ ok, status, headers }: Response): DeliveryResult {
+function judge({ ok, status, headers }: Response, nowMs: EpochMs): DeliveryResult {
   if (ok) return { delivered: true };
   if (status >= 300 && status < 400)
     return failed(`It answered ${status}: redirects are not followed. Give the address that it leads to.`);
-  const seconds = Number(headers.get("retry-after") ?? Number.NaN);
-  return failed(`It answered ${status}.`, { retryAfterMs: seconds > 0 ? seconds * SECOND_MS : undefined });
+  return failed(`It answered ${status}.`, { retryAfterMs: retryAfterMsOf(headers.get("retry-after"), nowMs) });
+}
+
+/** Seconds, or a date. @see https://www.rfc-editor.org/rfc/rfc9110#name-retry-after */
+function retryAfterMsOf(asked: string | null, nowMs: EpochMs): number | undefined {
+  if (asked === null) return undefined;
+  const seconds = Number(asked);
+  const waitMs = Number.isNaN(seconds) ? Date.parse(asked) - nowMs : seconds * SECOND_MS;
+  return waitMs > 0 ? waitMs : undefined;
 }
 
 /** An address that a message may be posted to; undefined for anything else. */

@@ -15,7 +15,7 @@ export async function send(
   { nowMs, signal }: { nowMs: EpochMs; signal: AbortSignal },
 ): Promise<DeliveryResult> {
   if (settings.kind === "email") return sendEmail(reach.resolve, settings, content, signal);
-  return post(reach, requestOf(settings, content, nowMs), signal);
+  return post(reach, requestOf(settings, content, nowMs), { nowMs, signal });
 }
 
 const JSON_TYPE = { "content-type": "application/json" };

@@ -163,7 +163,7 @@ function refuseChange(change: Exclude<ChannelChange, { is: "kept" }>) {
       return refuse(409, "too_many_channels", `There are ${CHANNELS_AT_MOST} channels already. Remove one first.`);
     case "refused": {
       const errors = change.problems.map(({ field, message }) => ({ field, message }));
-      const sentence = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
+      const sentence = errors.map(({ field, message }) => `${field}: ${message.replace(/\.$/, "")}`).join("; ");
       return refuse(
         422,
         "invalid_request",

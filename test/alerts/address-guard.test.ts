@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { admitHost, type Resolve } from "../../src/alerts/address-guard.ts";
 import { post, type Reach } from "../../src/alerts/post.ts";
+import { epochMs } from "../../src/core/units.ts";
 import { addChannel, makeTrouble, messagesOf, passUntil, reachTo, webhookTo } from "../support/alerts.ts";
 import { createTestEngine } from "../support/engine.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts";
@@ -69,7 +70,11 @@ test("only http and https are posted to, and nothing is sent to what is refused"
     },
   };
   const to = (url: string) =>
-    post(reach, { url, headers: {}, body: "{}", allowPrivate: false }, new AbortController().signal);
+    post(
+      reach,
+      { url, headers: {}, body: "{}", allowPrivate: false },
+      { nowMs: epochMs(0), signal: new AbortController().signal },
+    );
   for (const url of ["ftp://public.test/", "file:///etc/passwd", "javascript:1", "nonsense", "http://127.0.0.1/"])
     expect(await to(url)).toMatchObject({ delivered: false });
   expect(sent).toBe(0);

@@ -199,6 +199,45 @@ describe("a webhook", () => {
     expect(next - engine.clock.nowMs()).toBeLessThanOrEqual(30 * 60_000);
     expect(next - engine.clock.nowMs()).toBeGreaterThan(29 * 60_000);
   });
+
+  test("asks for patience by a date and gets it, within bounds; a date that has passed asks for nothing", async () => {
+    const engine = createEngine();
+    const one = receiver();
+    const answerIn = (ms: number) =>
+      one.answerWith(503, { "retry-after": new Date(engine.clock.nowMs() + ms).toUTCString() });
+    answerIn(10 * MINUTE_MS);
+    addChannel(engine, webhookTo(one.url));
+    makeTrouble(engine);
+    const waitAfter = async (attempts: number) => {
+      await passUntil(engine, () => messagesOf(engine)[0]?.attempts === attempts);
+      return (messagesOf(engine)[0]?.runAfterMs ?? 0) - engine.clock.nowMs();
+    };
+    expect(await waitAfter(1)).toBeWithin(9.5 * MINUTE_MS, 10 * MINUTE_MS);
+    answerIn(3 * DAY_MS);
+    await passTillDue(engine);
+    expect(await waitAfter(2)).toBeWithin(29 * MINUTE_MS, 30 * MINUTE_MS + 1);
+    answerIn(-DAY_MS);
+    await passTillDue(engine);
+    expect(await waitAfter(3)).toBeLessThan(MINUTE_MS);
+  });
+
+  test("that is sent a test gets what became due meanwhile as soon as the test is over", async () => {
+    const engine = createEngine();
+    const one = receiver();
+    one.hang();
+    const channelId = addChannel(engine, webhookTo(one.url));
+    const tested = engine.alerts.test(channelId);
+    await passUntil(engine, () => one.requests().length === 1);
+    makeTrouble(engine);
+    await passUntil(engine, () => messagesOf(engine).length === 2);
+    await engine.clock.advance(100);
+    one.answerWith(200);
+    await passUntil(engine, () => messagesOf(engine)[0]?.settledAtMs !== null);
+    await tested;
+    const sinceMs = engine.clock.nowMs();
+    await passUntil(engine, () => settled(engine));
+    expect(engine.clock.nowMs() - sinceMs).toBeLessThan(2_000);
+  });
 });
 
 test("a daemon that dies in the middle of a delivery sends the message again, under the same id", async () => {

@@ -95,6 +95,12 @@ describe("channels", () => {
     expect((await get(`${CHANNELS}/1`)).body.enabled).toBe(true);
   });
 
+  test("that are refused say why in whole sentences", async () => {
+    const { post } = idle();
+    const { body } = await post(CHANNELS, { ...WEBHOOK, url: "http://127.0.0.1/" });
+    expect(body.detail).toContain("set allow_private of the channel. The documentation");
+  });
+
   test("can be made switched off; a secret is made anew where there is one, and refused elsewhere", async () => {
     const { get, post, patch } = idle();
     expect((await post(CHANNELS, { ...WEBHOOK, enabled: false })).body).toMatchObject({ id: 1, enabled: false });
