@@ -159,6 +159,9 @@ function treatedFinding(context: SyncContext, finding: Finding): Finding {
 }
 
 function isPastBound(context: SyncContext, finding: Finding, patient: Patient): boolean {
+  // Nothing runs that could flap, each remedy cancels what it names, and there is no sync left to give up.
+  if (finding.remedy.do === "cancel_batches" && readSync(context.db, finding.syncId)?.status !== "in_progress")
+    return false;
   const sinceMs = plusMs(context.clock.nowMs(), -DAY_MS);
   // Each sync that is started over left races has a budget of its own, so that these are counted by athlete.
   if (finding.remedy.do === "start_sync")

@@ -87,6 +87,20 @@ describe("after a sync has ended", () => {
     ]);
   });
 
+  test("stray_batch: however many batches outlived a completed sync, all are cancelled, past any bound of remedies", async () => {
+    const { engine, syncId } = await completed();
+    byHand(
+      engine.db,
+      `WITH RECURSIVE n (n) AS (SELECT 1001 UNION ALL SELECT n + 1 FROM n WHERE n < 1750)
+       INSERT INTO batches (sync_id, number, type, size) SELECT ${syncId}, n, 'enrichment', 1 FROM n`,
+    );
+    await tickMinutes(engine, 12);
+    expect(engine.db.$client.query("SELECT 1 FROM batches WHERE status IN ('pending', 'processing')").all()).toEqual(
+      [],
+    );
+    expect(found(engine)).toEqual(Array(8).fill({ kind: "stray_batch", outcome: "verified", own_restart: 0 }));
+  });
+
   test("stray_batch: live batches of a sync that a hand deleted are cancelled", async () => {
     const { engine, syncId } = await inTheMiddle("enrichment");
     byHand(engine.db, `DELETE FROM syncs WHERE id = ${syncId}`);
