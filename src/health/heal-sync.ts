@@ -83,16 +83,18 @@ export function treat(
   batchesCompletedBefore: number,
 ): CheckedFinding | undefined {
   const open = readOpenFindingsOfSync(context.db, finding.syncId).find((other) => isSameTrouble(finding, other));
-  if (open?.outcome === "proposed") return { id: open.id, finding, outcome: "proposed" };
+  const isProposed = open?.outcome === "proposed";
+  if (isProposed && patient.rules.healing === "suggest") return { id: open.id, finding, outcome: "proposed" };
   // The same queue still stands: one finding for as long as it does, and another push.
-  if (open !== undefined && finding.remedy.do === "wake_processor") {
+  if (open?.outcome === "pending" && finding.remedy.do === "wake_processor") {
     if (!patient.isDryRun) processor.wake();
     return { id: open.id, finding, outcome: "pending" };
   }
   const outcome = decide(context, finding, patient);
   if (outcome === undefined) return undefined;
   if (patient.isDryRun) return { id: null, finding, outcome };
-  // Judged too early to be a failure (the sync waits), and the trouble is there: it is a new one.
+  // Judged too early to be a failure (the sync waits), and the trouble is there: it is a new one. Or it was proposed
+  // before the mode became automatic: nobody has to apply it any more.
   if (open !== undefined) settle(context, open, "superseded");
   return act(context, processor, { patient, finding, outcome, batchesCompletedBefore });
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { HealingMode } from "../../src/core/status.ts";
 import type { SyncId } from "../../src/core/units.ts";
 import { readFindings } from "../../src/db/findings.ts";
 import { readSync } from "../../src/db/syncs.ts";
@@ -31,6 +32,22 @@ test("attempts and numbers below zero are no trouble: the sync goes on, and noth
   await tickMinutes(engine, 2);
   expectWhole(engine, syncId);
   expect(found(engine)).toEqual([]);
+});
+
+test("what was proposed in suggest mode is applied once the daemon starts in automatic mode", async () => {
+  const health: { healing: HealingMode } = { healing: "suggest" };
+  const { engine, syncId } = await inTheMiddle("enrichment", { health });
+  byHand(engine.db, "DELETE FROM batches WHERE status IN ('pending', 'processing')");
+  await tickMinutes(engine, 2);
+  expect(found(engine).map(({ outcome }) => outcome)).toEqual(["proposed"]);
+  health.healing = "automatic";
+  const next = engine.rebooted();
+  await tickMinutes(next, 3);
+  expectWhole(next, syncId);
+  expect(found(next).map(({ kind, outcome }) => [kind, outcome])).toEqual([
+    ["missing_enrichment_batches", "verified"],
+    ["missing_enrichment_batches", "superseded"],
+  ]);
 });
 
 describe("after a sync has ended", () => {
