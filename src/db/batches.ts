@@ -226,13 +226,23 @@ export function noteDeath(db: Db, id: BatchId, deaths: number): void {
   db.update(batches).set({ deaths }).where(eq(batches.id, id)).run();
 }
 
+/** A hand may have given a batch a number from which none can go on: those are left out of account. */
+const LARGEST_NUMBER = String(Number.MAX_SAFE_INTEGER);
+
+// The highest and one. Where that is taken up to the last one, the first gap: read only then, since it reads the sync's batches.
 const insertBatchStatement = statement<{ id: BatchId }, [number, string, number, number]>(
   `INSERT INTO batches (sync_id, number, type, size, created_at_ms, run_after_ms)
-   SELECT ?1, ifnull(max(number), 0) + 1, ?2, ?3, ?4, ?4 FROM batches WHERE sync_id = ?1
+   VALUES (?1, coalesce(
+     (SELECT iif(number + 1 < ${LARGEST_NUMBER}, number + 1, NULL) FROM batches
+      WHERE sync_id = ?1 AND number < ${LARGEST_NUMBER} ORDER BY number DESC LIMIT 1),
+     (SELECT number + 1 FROM batches AS before
+      WHERE sync_id = ?1 AND number BETWEEN 0 AND ${LARGEST_NUMBER} - 2
+        AND NOT EXISTS (SELECT 1 FROM batches WHERE sync_id = ?1 AND number = before.number + 1) ORDER BY number LIMIT 1),
+     1), ?2, ?3, ?4, ?4)
    RETURNING id`,
 );
 
-/** A new pending batch, due at once, with the sync's next number. */
+/** A new pending batch, due at once, with the sync's next number, whatever numbers a hand wrote. */
 export function insertBatch(db: Db, batch: { syncId: SyncId; type: BatchType; size: number; nowMs: EpochMs }): BatchId {
   const row = insertBatchStatement(db).get(batch.syncId, batch.type, batch.size, batch.nowMs);
   if (row === null) throw new Error(`Inserting a batch of sync ${batch.syncId} returned no id: a bug`);

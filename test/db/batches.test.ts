@@ -440,3 +440,25 @@ test("a run ends whatever a hand wrote as the attempts of its batch, and what is
   expect(endRun(db, fence, { status: "failed", attempts, error: "no" }, NOW)).toBe(true);
   expect(readBatch(db, failed)).toMatchObject({ status: "failed", attempts: 1_000_000 });
 });
+
+test("a sync gets batches whatever a hand wrote as the number of one: on from the highest, else into the first gap", () => {
+  const numbersAfter = (byHand: readonly string[]) => {
+    const db = emptyDb();
+    const syncId = insertSync(db);
+    for (const number of byHand)
+      db.$client.run(
+        `INSERT INTO batches (sync_id, number, type, size) VALUES (${syncId}, ${number}, 'enrichment', 1)`,
+      );
+    return [1, 2, 3].map(() => {
+      const id = insertNextBatch(db, { syncId, type: "enrichment", size: 1, nowMs: NOW });
+      return readBatch(db, id)?.number;
+    });
+  };
+  expect(numbersAfter([])).toEqual([1, 2, 3]);
+  expect(numbersAfter(["-3", "-2"])).toEqual([-1, 0, 1]);
+  expect(numbersAfter(["2", "9223372036854775807"])).toEqual([3, 4, 5]);
+  expect(numbersAfter(["9223372036854775807"])).toEqual([1, 2, 3]);
+  expect(numbersAfter(["2", "3", "5", "9007199254740990"])).toEqual([4, 6, 7]);
+  expect(numbersAfter(["9007199254740989"])).toEqual([9007199254740990, 1, 2]);
+  expect(numbersAfter(["9007199254740991", "9007199254740992"])).toEqual([1, 2, 3]);
+});

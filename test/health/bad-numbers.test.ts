@@ -47,3 +47,12 @@ test("a batch that cannot be taken up keeps no daemon from starting", async () =
   byHand(engine.db, "CREATE TRIGGER keep BEFORE UPDATE ON batches BEGIN SELECT RAISE(IGNORE); END");
   expect(recoverLeftBatches({ ...engine.context, owner: "another" })).toBe(0);
 });
+
+test("a sync goes on whatever a hand wrote as the number of a batch", async () => {
+  const { engine, syncId } = await inTheMiddle("enrichment");
+  byHand(engine.db, "DELETE FROM batches WHERE type = 'enrichment' AND status IN ('pending', 'processing')");
+  byHand(engine.db, "UPDATE batches SET number = 9223372036854775807 WHERE id = (SELECT min(id) FROM batches)");
+  await tickMinutes(engine, 4);
+  expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 50 });
+  expect(kindsAndOutcomes(engine)).toEqual([["missing_enrichment_batches", "verified"]]);
+});
