@@ -1,6 +1,8 @@
 import { Elysia, t } from "elysia";
 import { DAY_MS, plusMs } from "../core/units.ts";
 import { countOpenFindings } from "../db/findings.ts";
+import type { CheckReport } from "../health/monitor.ts";
+import { recordByHand } from "../sync/by-hand.ts";
 import type { RouteDeps } from "./deps.ts";
 import { FindingJson, showCheckedFinding } from "./finding-view.ts";
 import { DayJson, MEASURES_JSON, readMeasures, readSeries } from "./health-measures.ts";
@@ -43,7 +45,7 @@ const HealthJson = t.Object({
 
 /** Health: the watcher watched, and checks run by hand. */
 export function healthRoutes(deps: RouteDeps) {
-  const { context, monitor, processor, ping, startedAtMs } = deps;
+  const { context, monitor, processor, ping, startedAtMs, actorOf } = deps;
   const { db, clock } = context;
 
   function showProcessor() {
@@ -53,6 +55,12 @@ export function healthRoutes(deps: RouteDeps) {
       last_tick_at: lastTickAtMs,
       last_claim_at: lastClaimAtMs,
     };
+  }
+
+  /** Whoever asks for a check has syncs mended. A transaction of its own: a check is many. */
+  function recordCheck(by: string | undefined, { checked, findings, notChecked }: CheckReport): void {
+    const detail = { syncs: checked, findings: findings.length, not_checked: notChecked.length };
+    context.commits.now(() => recordByHand(context, by, { action: "health.checked", detail }));
   }
 
   return new Elysia({ prefix: "/api/admin/health" })
@@ -113,9 +121,10 @@ export function healthRoutes(deps: RouteDeps) {
     )
     .post(
       "/check",
-      async ({ body }) => {
+      async ({ body, request }) => {
         const report = await monitor.check({ dryRun: body.dry_run ?? false, explain: SYNCS_EXPLAINED });
         const nowMs = clock.nowMs();
+        if (!report.dryRun) recordCheck(actorOf(request), report);
         return {
           checked: report.checked,
           dry_run: report.dryRun,

@@ -31,6 +31,7 @@ export type AuditAction =
   | "sync.resumed"
   | "sync.failed_races_retried"
   | "finding.applied"
+  | "health.checked"
   | "alert_channel.made"
   | "alert_channel.changed"
   | "alert_channel.removed"

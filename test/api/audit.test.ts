@@ -147,6 +147,23 @@ test("the daemon's pause, jobs, edits of races and findings applied are in the a
   ]);
 });
 
+test("a health check by hand is in the audit, with what it found; a dry run changes nothing and is not", async () => {
+  const api = createTestApi({ sandbox: CLUB, started: false });
+  const { post, engine } = api;
+  await post("/api/admin/athletes/1/sync");
+  await stepUntil(engine, () => countRaces(engine.db, "enriched") > 0);
+  byHand(engine.db, "DELETE FROM batches WHERE type = 'enrichment'");
+  const entries = await audited(api, async () => {
+    await post("/api/admin/health/check", { dry_run: true });
+    await post("/api/admin/health/check");
+    await post("/api/admin/health/check");
+  });
+  expect(entries).toEqual([
+    entry("health.checked", null, { syncs: 1, findings: 1, not_checked: 0 }),
+    entry("health.checked", null, { syncs: 1, findings: 0, not_checked: 0 }),
+  ]);
+});
+
 test("switching Strava's events on and off is in the audit, also where Strava refuses", async () => {
   const api = createTestApi({ started: false, publicUrl: "https://club.test/bw" });
   const entries = await audited(api, async () => {
