@@ -13,6 +13,7 @@ import { APPLICATION_ID, readAppliedMigrations } from "./inspect.ts";
 import { copyBeforeMigration, dropOldCopies, removeCopy } from "./migration-copy.ts";
 import type { Db } from "./open.ts";
 import { StartError } from "./start-error.ts";
+import { forgetStatistics } from "./statistics.ts";
 import { inWriteTransaction } from "./transaction.ts";
 
 /** One migration of this program. `checksum` is the SHA-256 of its text, in hex. */
@@ -105,6 +106,7 @@ export function migrate(
   const client = db.$client;
   const migrations = readMigrations(options.folder);
   const firstPending = pendingMigrations(client, migrations)[0];
+  forgetStatistics(client);
   if (firstPending === undefined) return { applied: [] };
   const folder = options.backupTo ?? dirname(client.filename);
   const backup = isWorthACopy(client)

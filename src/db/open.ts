@@ -44,14 +44,13 @@ export function openMemoryDatabase(): Db {
 }
 
 /**
- * Closes the connection with everything in the one file: statistics refreshed where they are stale, the log written
- * back and emptied. When a foreign connection is in the way of that, it is left for the next opening: nothing is lost.
+ * Closes the connection with everything in the one file: the log written back and emptied. When a foreign connection is
+ * in the way of that, it is left for the next opening: nothing is lost.
  */
 export function closeDatabase(db: Db): void {
   const client = db.$client;
   try {
     if (isForReading(client)) return;
-    client.run("PRAGMA optimize");
     client.run("PRAGMA wal_checkpoint(TRUNCATE)");
   } catch (error) {
     if (!isBusy(error)) throw error;
