@@ -4,12 +4,24 @@ import { SECOND_MS } from "../core/units.ts";
 import { type Migration, migrationsFolder, readMigrations } from "../db/migrate.ts";
 import { isSchemaCurrent, whyUnwritable } from "../db/probe.ts";
 import type { RouteDeps } from "./deps.ts";
-import { operation } from "./operation.ts";
+import { OrNull, operation, Time } from "./operation.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { isMonitorTicking, isProcessorTicking, isSchedulerTicking } from "./ticking.ts";
 
 /** Anybody may ask, and each look writes to the disk: the last verdict serves for so long. */
 const VERDICT_SERVES_MS = SECOND_MS;
+
+const ReadyJson = t.Object({
+  status: t.Literal("ready"),
+  monitor_last_check_at: OrNull(Time("When the monitor last ended a check; null: not yet.")),
+  processor_last_tick_at: OrNull(Time("When the processor last looked for work; null: not yet.")),
+});
+type Ticks = Pick<typeof ReadyJson.static, "monitor_last_check_at" | "processor_last_tick_at">;
+
+const lastTicks = ({ monitor, processor }: RouteDeps): Ticks => ({
+  monitor_last_check_at: monitor.view().lastCheckAtMs,
+  processor_last_tick_at: processor.view().lastTickAtMs,
+});
 
 /** `/livez` and `/readyz`, for whoever restarts and routes. Open to all, so they tell nothing of athletes. */
 export function probeRoutes(deps: RouteDeps) {
@@ -27,10 +39,11 @@ export function probeRoutes(deps: RouteDeps) {
       "/readyz",
       () => {
         const reasons = readReasons();
-        if (reasons.length === 0) return { status: "ready" as const };
-        const problem: Problem & { reasons: readonly string[] } = {
+        if (reasons.length === 0) return { status: "ready" as const, ...lastTicks(deps) };
+        const problem: Problem & Ticks & { reasons: readonly string[] } = {
           ...problemOf(503, "not_ready", reasons.join(" ")),
           reasons,
+          ...lastTicks(deps),
         };
         return status(503, problem);
       },
@@ -41,7 +54,7 @@ export function probeRoutes(deps: RouteDeps) {
           summary: "Says whether the daemon can do its work",
           description:
             "The database takes writes and has this program's schema; scheduler, processor and monitor tick, each within three periods of its own pattern. A stalled sync makes nothing unready.",
-          answers: { 200: { description: "It can.", schema: t.Object({ status: t.Literal("ready") }) } },
+          answers: { 200: { description: "It can.", schema: ReadyJson } },
           refusals: { 503: "It cannot; `reasons` says why." },
         }),
       },

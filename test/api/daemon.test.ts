@@ -132,9 +132,15 @@ test("a job is run by hand, and an unknown one is 404", async () => {
 });
 
 test("a daemon that answers is alive, and one that can do its work is ready: both without a token", async () => {
-  const { get } = createTestApi();
+  const { get, engine } = createTestApi();
   expect((await get("/livez", { token: null })).body).toEqual({ status: "ok" });
-  expect((await get("/readyz", { token: null })).body).toEqual({ status: "ready" });
+  const processorAt = engine.processor.view().lastTickAtMs;
+  const ready = { status: "ready", processor_last_tick_at: processorAt };
+  expect((await get("/readyz", { token: null })).body).toEqual({ ...ready, monitor_last_check_at: null });
+  await engine.monitor.tick();
+  const checkedAt = engine.monitor.view().lastCheckAtMs;
+  expect(checkedAt).not.toBeNull();
+  expect((await get("/readyz", { token: null })).body).toEqual({ ...ready, monitor_last_check_at: checkedAt });
 });
 
 test("scheduler, processor and monitor are unready once three periods have passed without a tick, and not before", async () => {
