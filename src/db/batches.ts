@@ -68,7 +68,7 @@ export type Claim = {
 const claimStatement = statement<unknown, [number, string, number, string, number, string, string]>(
   `UPDATE batches SET status = 'processing', lease_token = ?2, lease_expires_at_ms = ?3, owner = ?4, leased_at_ms = ?5,
      heartbeat_at_ms = ?5, started_at_ms = ifnull(started_at_ms, ?5), completed_at_ms = NULL, wait_reason = NULL,
-     waits_until_ms = NULL, runs = runs + 1, trace_id = ?6, span_id = ?7
+     waits_until_ms = NULL, runs = min(runs, 1000000) + 1, trace_id = ?6, span_id = ?7
    WHERE id = ?1 AND status = 'pending'`,
 );
 

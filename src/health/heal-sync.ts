@@ -96,7 +96,8 @@ export function treat(
   // Judged too early to be a failure (the sync waits), and the trouble is there: it is a new one. Or it was proposed
   // before the mode became automatic: nobody has to apply it any more.
   if (open !== undefined) settle(context, open, "superseded");
-  return act(context, processor, { patient, finding, outcome, batchesCompletedBefore });
+  const isCounted = open?.outcome !== "proposed";
+  return act(context, processor, { patient, finding, outcome, batchesCompletedBefore, isCounted });
 }
 
 /** Whether the remedy waits for a person, is applied, or would be one too many; undefined: that was said before. */
@@ -116,12 +117,14 @@ type Treatment = {
   readonly finding: Finding;
   readonly outcome: Exclude<CheckedFinding["outcome"], "superseded">;
   readonly batchesCompletedBefore: number;
+  /** A stall that was proposed before was counted then. */
+  readonly isCounted: boolean;
 };
 
 function act(
   context: SyncContext,
   processor: Processor,
-  { patient, finding, outcome, batchesCompletedBefore }: Treatment,
+  { patient, finding, outcome, batchesCompletedBefore, isCounted }: Treatment,
 ): CheckedFinding {
   const { db, clock, tracer } = context;
   const nowMs = clock.nowMs();
@@ -133,7 +136,7 @@ function act(
   });
   try {
     const found = { nowMs, batchesCompletedBefore, isOwnRestart: false, traceId: span.traceId };
-    countStall(db, finding, nowMs);
+    if (isCounted) countStall(db, finding, nowMs);
     if (outcome === "proposed") {
       const id = insertFinding(db, finding, { ...found, outcome });
       tell(context, finding, span, `${finding.message} Proposed: ${remedyInWords(finding.remedy)}.`);

@@ -153,7 +153,10 @@ export function createProcessor(context: SyncContext): Processor {
     });
     if (!isOurs) return undefined;
     noteServed(db, { id: due.syncId, athleteId: due.athleteId }, nowMs, traceId);
-    lastClaimAtMs = nowMs;
+    // Not before the disk has it: where no claim can be committed, the queue stands still.
+    commits.afterCommit(() => {
+      lastClaimAtMs = nowMs;
+    });
     return { due, token, leaseExpiresAtMs, span };
   }
 

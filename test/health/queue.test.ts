@@ -66,3 +66,10 @@ test("a hand that touches the end of a lease takes no batch from its worker", as
     expect(syncOf(engine, syncId)).toMatchObject({ status: "completed" });
   }
 });
+
+test("a batch that has run as often as integers go is claimed like any other", async () => {
+  const { engine, syncId } = await inTheMiddle("enrichment");
+  byHand(engine.db, "UPDATE batches SET runs = 9223372036854775807 WHERE status = 'pending'");
+  await tickMinutes(engine, 3);
+  expect(syncOf(engine, syncId).status).toBe("completed");
+});

@@ -48,6 +48,8 @@ test("what was proposed in suggest mode is applied once the daemon starts in aut
     ["missing_enrichment_batches", "verified"],
     ["missing_enrichment_batches", "superseded"],
   ]);
+  const stalls = "SELECT value FROM counters WHERE name = 'stalls_detected' AND day_start_ms = 0";
+  expect(next.db.$client.query(stalls).get()).toEqual({ value: 1 });
 });
 
 describe("after a sync has ended", () => {
