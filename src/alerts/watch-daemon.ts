@@ -39,12 +39,13 @@ type Sight = { readonly is: "there"; readonly trouble: Trouble } | { readonly is
  * whether stalls are left unrepaired, and whether the monitor still checks.
  */
 export async function watchDaemon(context: SyncContext, watched: Watched, awakeSinceMs: EpochMs): Promise<void> {
-  const sights = [
-    ...seeApplication(context),
-    ...seeQuota(context),
-    ...seeMonitor(context, watched, awakeSinceMs),
-    ...seeStalls(context, watched),
-  ].filter((sight) => isNews(context, sight));
+  const looks = [
+    () => seeApplication(context),
+    () => seeQuota(context),
+    () => seeMonitor(context, watched, awakeSinceMs),
+    () => seeStalls(context, watched),
+  ];
+  const sights = looks.flatMap((look) => lookAlone(context, look)).filter((sight) => isNews(context, sight));
   if (sights.length === 0) return;
   await context.commits.soon(() => {
     for (const sight of sights) {
@@ -52,6 +53,17 @@ export async function watchDaemon(context: SyncContext, watched: Watched, awakeS
       else tellTroubleOver(context, sight.key);
     }
   });
+}
+
+/** A row that one look cannot read hides nothing from the others. */
+function lookAlone({ log }: SyncContext, look: () => readonly Sight[]): readonly Sight[] {
+  try {
+    return look();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error("alert.watch_failed", `What may have to be told could not be looked at: ${reason}`);
+    return [];
+  }
 }
 
 /** So that a look at what has not changed writes nothing. */

@@ -177,8 +177,16 @@ export function createMonitor(context: SyncContext, processor: Processor, health
     log.error("monitor.sync_not_checked", `Sync ${syncId} could not be checked: ${reason}`, { sync_id: syncId });
   }
 
-  /** Of the syncs of a page that are still in progress and not stalled. */
+  /** Of the syncs of a page that are still in progress and not stalled; one that cannot be read is left out. */
   function explainPage(page: readonly SyncRow[]): readonly ExplainedSync[] {
+    try {
+      return explainAll(page);
+    } catch {
+      return page.length === 1 ? [] : page.flatMap((sync) => explainPage([sync]));
+    }
+  }
+
+  function explainAll(page: readonly SyncRow[]): readonly ExplainedSync[] {
     return inReadTransaction(db, () => {
       const ids = page.map((sync) => sync.id);
       const running = readSyncsById(db, ids).filter((sync) => sync.status === "in_progress");

@@ -28,6 +28,17 @@ const open = (engine: TestEngine) =>
     .filter(({ closedAtMs }) => closedAtMs === null)
     .map(({ rule, subject }) => `${rule} ${subject}`);
 
+test("what one look cannot read hides nothing from the others", async () => {
+  const engine = engineThatTells();
+  await minutes(engine, 3);
+  spyOn(engine.context.governor, "view").mockImplementation(() => {
+    throw new Error("a row that no look can read");
+  });
+  await alertMinutes(engine, 4);
+  expect(open(engine)).toEqual(["monitor_silent daemon"]);
+  expect(engine.lines.some((line) => line.includes("alert.watch_failed"))).toBe(true);
+});
+
 describe("a silent monitor", () => {
   test("is told of when no check has ended for three of its periods, by the alerts' own job", async () => {
     const engine = engineThatTells();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { makeTrouble, messagesOf, reachTo, TAKES_ALL } from "../support/alerts.ts";
+import { makeTrouble, messagesOf, passUntil, reachTo, TAKES_ALL } from "../support/alerts.ts";
 import { createTestApi, type TestApi } from "../support/api.ts";
 import { isVerified, startWebhookReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts";
 
@@ -150,10 +150,8 @@ describe("channels", () => {
     expect(second).not.toBe(first);
     expect((await api.get(`${CHANNELS}/1`)).text).not.toContain("whsec_");
     const test = api.post("/api/admin/alerts/test", { channel: "club" });
-    for (let step = 0; step < 200 && receiver.requests().length === 0; step++) {
-      await api.engine.clock.advance(10);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    const { requests } = receiver;
+    await passUntil(api.engine, () => requests().length > 0);
     await api.passing(test);
     const [message] = receiver.requests();
     if (message === undefined) throw new Error("Nothing was received");

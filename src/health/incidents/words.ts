@@ -21,9 +21,10 @@ export function createScrub(names: readonly string[]): Scrub {
   for (const name of new Set(names)) {
     const first = name.matchAll(WORD).next().value;
     if (first === undefined || name.length < NAME_LENGTH_MIN) continue;
-    const known = byFirstWord.get(first[0]) ?? [];
+    const firstWord = first[0].toLowerCase();
+    const known = byFirstWord.get(firstWord) ?? [];
     byFirstWord.set(
-      first[0],
+      firstWord,
       [...known, name.slice(first.index).trim()].sort((a, b) => b.length - a.length),
     );
   }
@@ -35,7 +36,7 @@ function removeNames(text: string, byFirstWord: ReadonlyMap<string, readonly str
   let doneTo = 0;
   for (const { 0: word, index } of text.matchAll(WORD)) {
     if (index < doneTo) continue;
-    const name = byFirstWord.get(word)?.find((known) => text.startsWith(known, index) && endsThere(text, index, known));
+    const name = byFirstWord.get(word.toLowerCase())?.find((known) => standsThere(text, index, known));
     if (name === undefined) continue;
     left += text.slice(doneTo, index) + REMOVED;
     doneTo = index + name.length;
@@ -43,6 +44,7 @@ function removeNames(text: string, byFirstWord: ReadonlyMap<string, readonly str
   return left + text.slice(doneTo);
 }
 
-/** As a word: a name is not found inside another one. */
-const endsThere = (text: string, index: number, name: string): boolean =>
+/** As a word, in whatever case: a name is not found inside another one. */
+const standsThere = (text: string, index: number, name: string): boolean =>
+  text.slice(index, index + name.length).toLowerCase() === name.toLowerCase() &&
   !/^[\p{L}\p{N}]/u.test(text.slice(index + name.length, index + name.length + 2));

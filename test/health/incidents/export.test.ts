@@ -165,6 +165,7 @@ test("I10: no token, no name, nothing of a race's contents and no id of Strava's
   // A hand, or a fault that nobody thought of, may write anything into what is meant for operators.
   const all = [
     ...names,
+    ...names.map((name) => name.toLowerCase()),
     "EDITED-NAME",
     stravaIds[0],
     stravaIds[5],
@@ -184,6 +185,7 @@ test("I10: no token, no name, nothing of a race's contents and no id of Strava's
   const forbidden = [...names, "EDITED-NAME", "SECRET", "31337", "98765432101", "club.example", "0123456789abcdef"];
   for (const word of [...forbidden, ...stravaIds, ...tokens])
     expect([word, text.includes(word)]).toEqual([word, false]);
+  for (const name of names) expect([name, text.toLowerCase().includes(name.toLowerCase())]).toEqual([name, false]);
   // What remains is still of use.
   expect(text).toContain("abort the run of batch 4");
   expect(text).toContain("[removed]");
