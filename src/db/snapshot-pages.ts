@@ -138,29 +138,31 @@ export function tallySyncs(
   return tallies;
 }
 
-/** A batch, or none (null), to which pending races of the sync's athlete are bound. */
-type BoundTo = { readonly syncId: SyncId; readonly batchId: BatchId | null };
+/** A sync in enrichment, and where the ids of its live batches leave gaps: pairs of first and last, both included. */
+export type Gaps = {
+  readonly syncId: SyncId;
+  readonly athleteId: AthleteId;
+  readonly gaps: readonly (readonly [first: number, last: number])[];
+};
 
-// From one batch to the next by a single look into the index: fifteen races of a batch cost as much as one.
-const boundStatement = statement<BoundTo, [string]>(
-  `WITH RECURSIVE bound (syncId, athleteId, batchId) AS (
-     SELECT s.id, s.athlete_id,
-       (SELECT batch_id FROM races INDEXED BY races_pending_by_batch
-        WHERE athlete_id = s.athlete_id AND enrichment = 'pending' AND batch_id IS NOT NULL ORDER BY batch_id LIMIT 1)
-     FROM json_each(?1) AS wanted CROSS JOIN syncs s ON s.id = wanted.value
-     UNION ALL
-     SELECT syncId, athleteId,
-       (SELECT batch_id FROM races INDEXED BY races_pending_by_batch
-        WHERE athlete_id = bound.athleteId AND enrichment = 'pending' AND batch_id > bound.batchId ORDER BY batch_id LIMIT 1)
-     FROM bound WHERE batchId IS NOT NULL)
-   SELECT syncId, batchId FROM bound WHERE batchId IS NOT NULL
-   UNION ALL
-   SELECT s.id, NULL FROM json_each(?1) AS wanted CROSS JOIN syncs s ON s.id = wanted.value
+type PendingSync = { readonly syncId: SyncId; readonly hasUnserved: 0 | 1 };
+
+// Gaps are looked into, not races: fifteen races of a live batch are never read, and neither is one.
+const pendingSyncsStatement = statement<PendingSync, [string]>(
+  `SELECT wanted.value ->> 0 AS syncId,
+     EXISTS (SELECT 1 FROM races INDEXED BY races_pending_by_batch
+             WHERE athlete_id = wanted.value ->> 1 AND enrichment = 'pending' AND batch_id IS NULL)
+     OR EXISTS (SELECT 1 FROM json_each(wanted.value, '$[2]') AS gap CROSS JOIN races INDEXED BY races_pending_by_batch
+                ON athlete_id = wanted.value ->> 1 AND enrichment = 'pending'
+                  AND batch_id BETWEEN gap.value ->> 0 AND gap.value ->> 1) AS hasUnserved
+   FROM json_each(?1) AS wanted
    WHERE EXISTS (SELECT 1 FROM races INDEXED BY races_pending_by_batch
-                 WHERE athlete_id = s.athlete_id AND enrichment = 'pending' AND batch_id IS NULL)`,
+                 WHERE athlete_id = wanted.value ->> 1 AND enrichment = 'pending')`,
 );
 
-/** To which batches pending races are bound, each named once however many races it has; null: some are bound to none. */
-export function readBoundOf(db: Db, syncIds: readonly SyncId[]): readonly BoundTo[] {
-  return boundStatement(db).all(JSON.stringify(syncIds));
+/** Which of the syncs have races pending, and which of those have some bound to no batch, or to one in a gap. */
+export function findPendingSyncs(db: Db, syncs: readonly Gaps[]): readonly PendingSync[] {
+  return pendingSyncsStatement(db).all(
+    JSON.stringify(syncs.map(({ syncId, athleteId, gaps }) => [syncId, athleteId, gaps])),
+  );
 }

@@ -1,7 +1,7 @@
 import type { PlanInput } from "../core/plan.ts";
 import type { BatchCounts, LiveBatch, StrayRaces, SyncSnapshot } from "../core/snapshot.ts";
 import type { SyncPhase } from "../core/sync.ts";
-import type { SyncId } from "../core/units.ts";
+import type { BatchId, SyncId } from "../core/units.ts";
 import { hasLiveBatch, readNewestBatch } from "../db/batches.ts";
 import type { Db } from "../db/open.ts";
 import { countPending, countUnserved } from "../db/races.ts";
@@ -11,9 +11,9 @@ import {
   type CountedUnserved,
   countPendingOf,
   countUnservedOf,
+  findPendingSyncs,
   type LiveBatchRow,
   readBatchCountsOf,
-  readBoundOf,
   readLiveBatchesOf,
   readNewestDiscoveryOf,
 } from "../db/snapshot-pages.ts";
@@ -76,38 +76,55 @@ export function readBatchCounts(db: Db, syncs: readonly SyncRow[]): ReadonlyMap<
 
 /**
  * Reads of a page of syncs as much as tells whether anything is wrong with them, for the least that it can cost: a row of each live
- * batch, an entry of the races bound to it, and a few rows a sync. In a snapshot as this one, a count of races is none or some, batches that
+ * batch, and a few rows a sync. In a snapshot as this one, a count of races is none or some, batches that
  * have ended are not counted, and `diagnose` finds something just when it does in a whole one.
  */
 export function readVitals(db: Db, syncs: readonly SyncRow[]): ReadonlyMap<SyncId, SyncSnapshot> {
   const live = readLive(db, syncs);
-  const bound = groupBySync(readBoundOf(db, idsOf(inPhase(syncs, "enrichment"))));
+  // Where not all live batches are shown, gaps are wider than they are: only a whole snapshot can tell.
+  const gaps = inPhase(syncs, "enrichment").map(({ id, athleteId }) => ({
+    syncId: id,
+    athleteId,
+    gaps: gapsBetween(live.of(id).filter(({ type }) => type === "enrichment")),
+  }));
+  const pending = new Map(findPendingSyncs(db, gaps).map((found) => [found.syncId, found]));
   return new Map(
     syncs.map((sync): [SyncId, SyncSnapshot] => {
-      const batches = live.of(sync);
-      const takers = new Set(batches.filter((batch) => batch.type === "enrichment").map((batch) => batch.id));
-      const races = bound.get(sync.id) ?? [];
-      // Where not all live batches are shown, only a whole snapshot can tell.
-      const hasUnserved = races.some(({ batchId }) => batchId === null || !takers.has(batchId));
+      const found = pending.get(sync.id);
       const common = live.commonOf(sync, {
-        unserved: hasUnserved ? [{ exhaustedSize: undefined, count: 1 }] : [],
-        racesPending: races.length > 0 ? 1 : 0,
+        unserved: found?.hasUnserved === 1 ? [{ exhaustedSize: undefined, count: 1 }] : [],
+        racesPending: found === undefined ? 0 : 1,
       });
       return [sync.id, { ...common, counts: toCounts([]) }];
     }),
   );
 }
 
+/** Beyond what an id can be, in either direction. */
+const BELOW_IDS = -1e19;
+const ABOVE_IDS = 1e19;
+
+/** The ranges of ids between these batches, and around them: batches are mostly made in a row, which leaves two. */
+function gapsBetween(batches: readonly { readonly id: BatchId }[]): [number, number][] {
+  const gaps: [number, number][] = [];
+  let first = BELOW_IDS;
+  for (const id of batches.map((batch): number => batch.id).sort((a, b) => a - b)) {
+    if (first < id) gaps.push([first, id - 1]);
+    first = id + 1;
+  }
+  return [...gaps, [first, ABOVE_IDS]];
+}
+
 /** The part that both kinds of snapshots have in common. */
 type Live = {
-  of(sync: SyncRow): readonly LiveBatchRow[];
+  of(syncId: SyncId): readonly LiveBatchRow[];
   commonOf(sync: SyncRow, races: Pick<PlanInput, "unserved" | "racesPending">): Omit<SyncSnapshot, "counts">;
 };
 
 function readLive(db: Db, syncs: readonly SyncRow[]): Live {
   const rows = groupBySync(readLiveBatchesOf(db, idsOf(syncs), LIVE_BATCHES_SHOWN));
-  const of = (sync: SyncRow) => rows.get(sync.id) ?? [];
-  const neededBy = (sync: SyncRow) => of(sync).filter((batch) => batch.type === phaseOf(sync)).length;
+  const of = (syncId: SyncId) => rows.get(syncId) ?? [];
+  const neededBy = (sync: SyncRow) => of(sync.id).filter((batch) => batch.type === phaseOf(sync)).length;
   const idle = inPhase(syncs, "discovery").filter((sync) => neededBy(sync) === 0);
   const failures = new Map(readNewestDiscoveryOf(db, idsOf(idle)).map((batch) => [batch.syncId, failureOf(batch)]));
   return {
@@ -120,7 +137,7 @@ function readLive(db: Db, syncs: readonly SyncRow[]): Live {
       startedAtMs: sync.startedAtMs,
       lastProgressAtMs: sync.lastProgressAtMs,
       plan: { ...listOf(sync), ...races, liveBatches: neededBy(sync), discoveryFailure: failures.get(sync.id) },
-      liveBatches: of(sync).map(toLiveBatch),
+      liveBatches: of(sync.id).map(toLiveBatch),
       batchesCompleted: sync.batchesCompleted,
     }),
   };

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { athleteId, syncId } from "../../src/core/units.ts";
 import { readAthletesById } from "../../src/db/athletes.ts";
 import { BEFORE_ALL, readAthletesWithPendingRaces, readSyncsWithLiveBatches } from "../../src/db/ended-syncs.ts";
 import type { Db } from "../../src/db/open.ts";
@@ -10,7 +11,7 @@ import { planOf } from "../support/plans.ts";
 
 /** Steps that read no table: the ids that are asked for, and rows that a step before has found. */
 const READS_NO_TABLE =
-  /^SCAN (?:wanted VIRTUAL TABLE|json_each VIRTUAL TABLE|CONSTANT ROW|bound|live|pending|\(subquery-\d+\))/;
+  /^SCAN (?:wanted VIRTUAL TABLE|json_each VIRTUAL TABLE|gap VIRTUAL TABLE|CONSTANT ROW|live|pending|\(subquery-\d+\))/;
 
 type Read = (db: Db, ids: { syncs: never[]; athletes: never[] }) => unknown;
 
@@ -29,9 +30,9 @@ const PAGES: readonly [string, string, Read][] = [
   ["countPendingOf", "COVERING INDEX races_pending", (db, { athletes }) => pages.countPendingOf(db, athletes)],
   ["tallySyncs", "races_of_athlete (athlete_id=?)", (db, { syncs }) => pages.tallySyncs(db, syncs)],
   [
-    "readBoundOf",
-    "races_pending_by_batch (athlete_id=? AND batch_id>?)",
-    (db, { syncs }) => pages.readBoundOf(db, syncs),
+    "findPendingSyncs",
+    "races_pending_by_batch (athlete_id=? AND batch_id>? AND batch_id<?)",
+    (db) => pages.findPendingSyncs(db, [{ syncId: syncId(1), athleteId: athleteId(1), gaps: [[1, 2]] }]),
   ],
   ["readSyncsWithLiveBatches", "batches_live (sync_id>?)", (db) => readSyncsWithLiveBatches(db, BEFORE_ALL, 9)],
   [
