@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { closeDatabase } from "../src/db/open.ts";
 import { createTestApi, type TestApi } from "../test/support/api.ts";
 import { type MeasuredCheck, measureCheck } from "./bench-health-check.ts";
+import { sizeOfTwoYears } from "./bench-health-measures.ts";
 import { prepareClub, withHistory } from "./bench-health-store.ts";
 
 const { values } = parseArgs({
@@ -43,6 +44,7 @@ const broken: string[] = [];
 try {
   await benchChecks();
   await benchApi();
+  measureTwoYears();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -129,6 +131,23 @@ async function benchApi(): Promise<void> {
   }
   for (const opened of [few, many]) closeDatabase(opened.engine.db);
 }
+
+/** Two years of measures, in bytes. */
+function measureTwoYears(): void {
+  for (const [stalls, stallsADay] of [
+    ["a stall a month", 1 / 30],
+    ["a stall every third day", 1 / 3],
+  ] as const) {
+    const alone = sizeOfTwoYears({ stallsADay, daily: false, seed: 1 });
+    const all = sizeOfTwoYears({ stallsADay, daily: true, seed: 1 });
+    print(
+      `Two years with ${stalls}: healing ${kB(alone.packed)}, with all that is counted ${kB(all.packed)}; the last month, in rows, ${kB(all.lastMonth)}, sums since ever ${kB(all.sums)}`,
+    );
+    hold("two years of healing are a few kB", alone.packed <= 6_000);
+  }
+}
+
+const kB = (bytes: number): string => `${(bytes / 1_000).toFixed(1)} kB`;
 
 /** The same club twice: with little history, and with much. */
 function openBoth(name: string, syncsInProgress: number): [TestApi, TestApi] {

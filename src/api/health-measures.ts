@@ -2,9 +2,9 @@ import { t } from "elysia";
 import { FINDING_KINDS, type FindingKind } from "../core/findings.ts";
 import { BUCKETS, percentile } from "../core/histogram.ts";
 import { DAY_MS, type EpochMs, plusMs } from "../core/units.ts";
-import { readDays } from "../db/counter-years.ts";
 import { type CounterName, dayStartOf, firstDayOf, type HealingMeasure, sumCounters } from "../db/counters.ts";
 import type { Db } from "../db/open.ts";
+import { readDays } from "../db/packed-years.ts";
 import { OrNull, Time } from "./operation.ts";
 
 const Count = (description: string) => t.Integer({ description });
@@ -116,7 +116,7 @@ export function readMeasures(db: Db, nowMs: EpochMs, periodMs: number): typeof M
 
 /** Each day from that of one moment to that of another. */
 export function readSeries(db: Db, fromMs: EpochMs, toMs: EpochMs): DayJson[] {
-  const byCounter = new Map(DAY_COUNTERS.map((name) => [name, readDays(db, name, fromMs, toMs)]));
+  const byCounter = readDays(db, DAY_COUNTERS, fromMs, toMs);
   const series: DayJson[] = [];
   for (let day = dayStartOf(fromMs); day <= toMs; day = plusMs(day, DAY_MS)) {
     const counts = DAY_COUNTERS.map((name) => [name, byCounter.get(name)?.get(day) ?? 0] as const);

@@ -3,7 +3,7 @@
  * `schema.ts`, and the same rules hold here.
  */
 import { sql } from "drizzle-orm";
-import { check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { blob, check, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { BatchStatus, BatchType } from "../core/batch.ts";
 import type { SyncStatus } from "../core/sync.ts";
 import type { AthleteId, EpochMs, SyncId } from "../core/units.ts";
@@ -85,16 +85,11 @@ export const endedSyncCounts = sqliteTable(
   (counted) => [primaryKey({ columns: [counted.hourStartMs, counted.status] })],
 );
 
-/** What was counted more than a month ago: a counter's days of a year, packed (`core/day-series.ts`). */
-export const counterYears = sqliteTable(
-  "counter_years",
-  {
-    name: text().notNull(),
-    year: integer().notNull(),
-    days: text().notNull(),
-  },
-  (counter) => [primaryKey({ columns: [counter.name, counter.year] })],
-);
+/** What was counted more than a month ago: the days of all counters of a year, compressed (`db/packed-years.ts`). */
+export const packedYears = sqliteTable("packed_years", {
+  year: integer().primaryKey(),
+  days: blob({ mode: "buffer" }).notNull(),
+});
 
 /** What the daemon itself remembers: the word that proves the key, when the database last took a write for a probe. */
 export const settings = sqliteTable("settings", { name: text().primaryKey(), value: text().notNull() });

@@ -1,7 +1,7 @@
 import { type EpochMs, plusMs } from "../core/units.ts";
 import { pruneAudit } from "../db/audit.ts";
-import { foldOldDays } from "../db/counter-years.ts";
 import type { Db } from "../db/open.ts";
+import { foldOldDays } from "../db/packed-years.ts";
 import { statement } from "../db/statement.ts";
 import type { SyncContext } from "./context.ts";
 import { pruneOldEvents } from "./events/prune-events.ts";
