@@ -73,3 +73,17 @@ test("a batch that has run as often as integers go is claimed like any other", a
   await tickMinutes(engine, 3);
   expect(syncOf(engine, syncId).status).toBe("completed");
 });
+
+test("a claim that the disk never takes is no claim: the queue stands still, and that is found", async () => {
+  const { engine } = await inTheMiddle("enrichment");
+  const { $client: client } = engine.db;
+  client.run("CREATE TABLE unwritten (batch INTEGER REFERENCES batches (id) DEFERRABLE INITIALLY DEFERRED)");
+  client.run(
+    "CREATE TRIGGER claims_fail AFTER UPDATE OF status ON batches WHEN NEW.status = 'processing' BEGIN INSERT INTO unwritten VALUES (-1); END",
+  );
+  await tickMinutes(engine, 14);
+  expect(findingsOf(engine)).toContain("queued_too_long pending");
+  client.run("DROP TRIGGER claims_fail");
+  await tickMinutes(engine, 3);
+  expect(findingsOf(engine)).toContain("queued_too_long verified");
+});
