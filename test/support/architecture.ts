@@ -23,7 +23,7 @@ const FLOORS: readonly (readonly string[])[] = [
 ];
 /** Modules beside the rooms: who may import them, and which rooms they may import. */
 const BESIDE: Readonly<Record<string, { readonly by: readonly string[]; readonly of: readonly string[] }>> = {
-  config: { by: ["main", "cli", "daemon"], of: ["core"] },
+  config: { by: ["main", "cli", "simulation", "daemon"], of: ["core"] },
   clock: { by: ["main", "cli", "daemon"], of: ["core"] },
   // Its bundle is served, never called; it knows the api by its types.
   dashboard: { by: ["main", "cli", "daemon", "api"], of: ["api"] },
