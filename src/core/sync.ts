@@ -12,10 +12,10 @@ export type SyncClass =
   | "connect" // an athlete has just connected
   | "schedule"; // its time had come
 
-const CLASS_ORDER: readonly SyncClass[] = ["manual", "event", "connect", "schedule"];
+export const SYNC_CLASSES: readonly SyncClass[] = ["manual", "event", "connect", "schedule"];
 
 /** The order of classes as a number, as the claim sorts by it: 0 first. */
-export const classRank = (syncClass: SyncClass): number => CLASS_ORDER.indexOf(syncClass);
+export const classRank = (syncClass: SyncClass): number => SYNC_CLASSES.indexOf(syncClass);
 
 /** Where the next page of an athlete's list starts: page `page` of what started before `beforeSeconds`. */
 export type ListCursor = {

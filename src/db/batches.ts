@@ -2,6 +2,7 @@ import { and, desc, eq, gt, lt, type SQL, sql } from "drizzle-orm";
 import type { AfterRun, BatchStatus, BatchType } from "../core/batch.ts";
 import type { SyncClass } from "../core/sync.ts";
 import type { AthleteId, BatchId, EpochMs, LeaseToken, SyncId } from "../core/units.ts";
+import { countIn } from "./count-in.ts";
 import type { Db } from "./open.ts";
 import { type BatchRow, batches } from "./schema.ts";
 import { statement } from "./statement.ts";
@@ -65,10 +66,11 @@ export type Claim = {
   readonly spanId: string;
 };
 
+// No CHECK may fail over what a hand wrote into the row: the batch would stand in everybody's way.
 const claimStatement = statement<unknown, [number, string, number, string, number, string, string]>(
   `UPDATE batches SET status = 'processing', lease_token = ?2, lease_expires_at_ms = ?3, owner = ?4, leased_at_ms = ?5,
      heartbeat_at_ms = ?5, started_at_ms = ifnull(started_at_ms, ?5), completed_at_ms = NULL, wait_reason = NULL,
-     waits_until_ms = NULL, runs = min(runs, 1000000) + 1, trace_id = ?6, span_id = ?7
+     waits_until_ms = NULL, runs = ${countIn("runs")} + 1, size = max(size, 1), trace_id = ?6, span_id = ?7
    WHERE id = ?1 AND status = 'pending'`,
 );
 
@@ -117,8 +119,9 @@ export type BatchTally = {
 };
 
 const tallyStatement = statement<unknown, [number, string, number, number, number, number, number]>(
-  `UPDATE batches SET requests = requests + ?3, activities_fetched = activities_fetched + ?4, races_added = races_added + ?5,
-     races_enriched = races_enriched + ?6, races_failed = races_failed + ?7, deaths = 0
+  `UPDATE batches SET requests = ${countIn("requests")} + ?3, activities_fetched = ${countIn("activities_fetched")} + ?4,
+     races_added = ${countIn("races_added")} + ?5, races_enriched = ${countIn("races_enriched")} + ?6,
+     races_failed = ${countIn("races_failed")} + ?7, deaths = 0
    WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'`,
 );
 

@@ -1,13 +1,13 @@
 import { type Finding, knownKind } from "../core/findings.ts";
 import { type Bucket, bucketOf } from "../core/histogram.ts";
-import type { EpochMs } from "../core/units.ts";
+import { DAY_MS, type EpochMs } from "../core/units.ts";
 import { addToCounter, type HealingMeasure } from "./counters.ts";
 import type { Db } from "./open.ts";
 import type { FindingRow } from "./schema.ts";
 
 /** A stall was detected: counted with the time that it took, in the transaction that stores the finding. */
 export function countStall(db: Db, { kind, beganAtMs }: Pick<Finding, "kind" | "beganAtMs">, nowMs: EpochMs): void {
-  const tookMs = Math.max(0, nowMs - beganAtMs);
+  const tookMs = durationOf(nowMs - beganAtMs);
   count(db, "stalls_detected", kind, 1, nowMs);
   count(db, "detect_ms", kind, tookMs, nowMs);
   count(db, `detect_le:${bucketOf(tookMs)}`, kind, 1, nowMs);
@@ -27,7 +27,7 @@ export function countVerdict(
 ): void {
   count(db, `remedies_${verdict}`, kind, 1, nowMs);
   if (verdict !== "verified") return;
-  const tookMs = Math.max(0, nowMs - detectedAtMs);
+  const tookMs = durationOf(nowMs - detectedAtMs);
   count(db, "repair_ms", kind, tookMs, nowMs);
   count(db, `repair_le:${bucketOf(tookMs)}`, kind, 1, nowMs);
 }
@@ -36,6 +36,11 @@ export function countVerdict(
 export function countFalseRemedy(db: Db, kind: string, nowMs: EpochMs): void {
   count(db, "false_remedies", kind, 1, nowMs);
 }
+
+/** A hand may have written any moment into a row: the sum must stay an integer. */
+const durationOf = (ms: number): number => Math.min(Math.max(0, ms), LONGEST_MS);
+/** Longer than any club has been there. */
+const LONGEST_MS = 3_650 * DAY_MS;
 
 /** In all, and by kind. A hand may have written any word into a row: kinds stay few. */
 function count(

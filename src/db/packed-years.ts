@@ -3,7 +3,7 @@
  * kilobytes, where a row a day would take a hundred times as much: what stalls count, they count in several places
  * on the same days, which compresses well. Nothing but the daily series reads it.
  */
-import { brotliCompressSync, brotliDecompressSync } from "node:zlib";
+import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 import { packDays, unpackDays } from "../core/day-series.ts";
 import { DAY_MS, type EpochMs, epochMs, plusMs } from "../core/units.ts";
 import { type CounterName, dayStartOf } from "./counters.ts";
@@ -100,7 +100,7 @@ function readYears(db: Db, first: number, last: number): ReadonlyMap<number, Yea
 
 function pack(counters: Year): Uint8Array {
   const text = JSON.stringify(Object.fromEntries([...counters].sort(([a], [b]) => (a < b ? -1 : 1))));
-  return Buffer.concat([Uint8Array.of(COMPRESSED), brotliCompressSync(text)]);
+  return Buffer.concat([Uint8Array.of(COMPRESSED), brotliCompressSync(text, { params: QUICKLY })]);
 }
 
 /** What no year was packed into, since a hand wrote it, counts as nothing. */
@@ -116,6 +116,8 @@ function unpack(days: Uint8Array): Year {
   }
 }
 
+/** A tenth more bytes than at the best quality, and a tenth of its time, in which nothing else runs. */
+const QUICKLY = { [constants.BROTLI_PARAM_QUALITY]: 5 };
 /** The first byte of a year that was compressed. */
 const COMPRESSED = 1;
 /** Every counter on every day is a tenth of it. */

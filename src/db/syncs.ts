@@ -9,6 +9,7 @@ import {
 } from "../core/sync.ts";
 import { type AthleteId, type EpochMs, type EpochSeconds, HOUR_MS, type SyncId } from "../core/units.ts";
 import { matchesAthlete } from "./athletes.ts";
+import { countIn } from "./count-in.ts";
 import type { Db } from "./open.ts";
 import { type SyncRow, syncs } from "./schema.ts";
 import { oncePerDb, statement } from "./statement.ts";
@@ -202,7 +203,7 @@ const storeCursorStatement = statement<
   [number, number, number, number | null, number, number, number, number]
 >(
   `UPDATE syncs SET cursor_before_s = ?2, cursor_page = ?3, cursor_resume_before_s = ?4, list_complete = ?5,
-     activities_listed = activities_listed + ?6, requests = requests + ?8, last_activity_at_ms = ?7, last_progress_at_ms = ?7
+     activities_listed = ${countIn("activities_listed")} + ?6, requests = ${countIn("requests")} + ?8, last_activity_at_ms = ?7, last_progress_at_ms = ?7
    WHERE id = ?1 AND status = 'in_progress'`,
 );
 
@@ -244,7 +245,7 @@ export function cursorOf(sync: SyncRow): ListCursor {
 }
 
 const noteProgressStatement = statement<unknown, [number, number, number]>(
-  `UPDATE syncs SET requests = requests + ?3, last_activity_at_ms = ?2, last_progress_at_ms = ?2 WHERE id = ?1 AND status = 'in_progress'`,
+  `UPDATE syncs SET requests = ${countIn("requests")} + ?3, last_activity_at_ms = ?2, last_progress_at_ms = ?2 WHERE id = ?1 AND status = 'in_progress'`,
 );
 
 /** Races settled: the sync moved. Returns false when the sync has ended. */
@@ -253,7 +254,7 @@ export function noteProgress(db: Db, id: SyncId, nowMs: EpochMs, requests: numbe
 }
 
 const noteActivityStatement = statement<unknown, [number, number, number]>(
-  "UPDATE syncs SET requests = requests + ?3, last_activity_at_ms = ?2 WHERE id = ?1",
+  `UPDATE syncs SET requests = ${countIn("requests")} + ?3, last_activity_at_ms = ?2 WHERE id = ?1`,
 );
 
 /** Something happened (a request, a claim, a wait) that settled nothing. */
@@ -275,7 +276,7 @@ export function noteServed(db: Db, sync: { id: SyncId; athleteId: AthleteId }, n
 }
 
 const noteBatchCompletedStatement = statement<unknown, [number]>(
-  "UPDATE syncs SET batches_completed = batches_completed + 1 WHERE id = ?1",
+  `UPDATE syncs SET batches_completed = ${countIn("batches_completed")} + 1 WHERE id = ?1`,
 );
 
 /** Counts a completed batch: what verifies a remedy. */

@@ -1,3 +1,4 @@
+import { classRank, SYNC_CLASSES } from "../core/sync.ts";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { statement } from "./statement.ts";
@@ -10,6 +11,8 @@ export type MendedStates = {
   readonly syncs: number;
   /** Batches whose id was beyond what a number here holds exactly, so that none could be claimed or changed. */
   readonly batchIds: number;
+  /** Syncs of a rank behind all classes: their turn would never come. */
+  readonly ranks: number;
 };
 
 /** Ids up to here are kept; between it and the last exact one (2^53 - 1) there is room for all that will ever be given. */
@@ -39,6 +42,12 @@ const mendSyncs = statement<unknown, [number, number]>(
      WHERE status NOT IN ('in_progress', 'completed', 'failed', 'cancelled') OR (status <> 'in_progress' AND completed_at_ms IS NULL) LIMIT ?1)`,
 );
 
+const BEHIND_ALL = classRank("schedule");
+const mendRanks = statement<unknown, [number]>(
+  `UPDATE syncs SET class_rank = CASE class ${SYNC_CLASSES.map((one) => `WHEN '${one}' THEN ${classRank(one)}`).join(" ")} ELSE ${BEHIND_ALL} END
+   WHERE id IN (SELECT id FROM syncs INDEXED BY syncs_serving_order WHERE status = 'in_progress' AND class_rank > ${BEHIND_ALL} LIMIT ?1)`,
+);
+
 // The ids go on from the highest that was ever given, as far as that is known. References by the old id are found as such.
 const mendBatchIds = statement<unknown, [number, number]>(
   `UPDATE batches SET id = mended.id FROM (
@@ -56,7 +65,7 @@ const mendBatchSequence = statement<unknown, [number]>(
 /**
  * Gives rows in a state that is none the one that loses nothing: a race is pending again, a batch cancelled (what it
  * held is planned anew), a sync failed, with the reason, and an athlete connected: whether that is true, the next request tells.
- * A batch with an id that cannot be named here gets one that can. At most `limit` of each. Inside a transaction.
+ * A batch with an id that cannot be named here gets one that can, and a sync behind all classes the rank of its class. At most `limit` of each. Inside a transaction.
  */
 export function mendUnknownStates(db: Db, limit: number, nowMs: EpochMs): MendedStates {
   return {
@@ -65,6 +74,7 @@ export function mendUnknownStates(db: Db, limit: number, nowMs: EpochMs): Mended
     batches: mendBatches(db).run(limit, nowMs).changes,
     syncs: mendSyncs(db).run(limit, nowMs).changes,
     batchIds: giveExactIds(db, limit),
+    ranks: mendRanks(db).run(limit).changes,
   };
 }
 
@@ -84,6 +94,7 @@ const anyInexactId = statement<{ found: 0 | 1 }, []>(
 const anyUnknown = statement<{ found: 0 | 1 }, []>(
   `SELECT EXISTS (SELECT 1 FROM athletes INDEXED BY athletes_unknown WHERE status NOT IN ('connected', 'needs_reconnect', 'disconnected'))
        OR EXISTS (SELECT 1 FROM races INDEXED BY races_unknown WHERE enrichment NOT IN ('pending', 'enriched', 'unavailable', 'failed'))
+       OR EXISTS (SELECT 1 FROM syncs INDEXED BY syncs_serving_order WHERE status = 'in_progress' AND class_rank > ${BEHIND_ALL})
        OR EXISTS (SELECT 1 FROM batches INDEXED BY batches_unknown
                   WHERE status NOT IN ('pending', 'processing', 'completed', 'failed', 'cancelled'))
        OR EXISTS (SELECT 1 FROM syncs INDEXED BY syncs_unknown

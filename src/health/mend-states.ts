@@ -13,11 +13,12 @@ const LIMIT = 500;
 export function mendStates(context: SyncContext): boolean {
   const { db, commits, clock, log } = context;
   if (!hasUnknownStates(db)) return false;
-  const { athletes, races, batches, syncs, batchIds } = commits.now(() => mendUnknownStates(db, LIMIT, clock.nowMs()));
+  const mended = commits.now(() => mendUnknownStates(db, LIMIT, clock.nowMs()));
+  const { athletes, races, batches, syncs, batchIds, ranks } = mended;
   log.warn(
     "monitor.unknown_states",
-    `Rows were in a state that is none: ${races} races are pending again, ${batches} batches cancelled, ${syncs} syncs ended with the reason, ${athletes} athletes taken to be connected, ${batchIds} batches have an id that can be named.`,
-    { athletes, races, batches, syncs, batch_ids: batchIds },
+    `Rows were in a state that is none: ${races} races are pending again, ${batches} batches cancelled, ${syncs} syncs ended with the reason, ${athletes} athletes taken to be connected, ${batchIds} batches have an id that can be named, ${ranks} syncs stand in line again.`,
+    { athletes, races, batches, syncs, batch_ids: batchIds, ranks },
   );
   return true;
 }

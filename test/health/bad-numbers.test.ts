@@ -1,10 +1,12 @@
 import { expect, test } from "bun:test";
+import type { SyncId } from "../../src/core/units.ts";
 import { readFindings } from "../../src/db/findings.ts";
 import { readSync } from "../../src/db/syncs.ts";
 import { recoverLeftBatches } from "../../src/health/recover.ts";
-import type { TestEngine } from "../support/engine.ts";
-import { byHand, countRaces, tickMinutes } from "../support/hand.ts";
+import { createTestEngine, type TestEngine } from "../support/engine.ts";
+import { byHand, countRaces, stepUntil, tickMinutes } from "../support/hand.ts";
 import { inTheMiddle } from "../support/middle.ts";
+import { syncOf } from "../support/syncs.ts";
 
 const kindsAndOutcomes = (engine: TestEngine) =>
   readFindings(engine.db, {}, Number.MAX_SAFE_INTEGER, 100).map(({ kind, outcome }) => [kind, outcome]);
@@ -56,3 +58,35 @@ test("a sync goes on whatever a hand wrote as the number of a batch", async () =
   expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 50 });
   expect(kindsAndOutcomes(engine)).toEqual([["missing_enrichment_batches", "verified"]]);
 });
+
+test("one batch with numbers that are none stops nobody", async () => {
+  for (const set of ["size = 0", "runs = -2", "size = -9223372036854775808", "requests = 9223372036854775807"]) {
+    const { engine, first, statusOf } = await twoAthletes();
+    byHand(engine.db, `UPDATE batches SET ${set} WHERE id = (SELECT id FROM batches WHERE status = 'pending' LIMIT 1)`);
+    byHand(engine.db, "UPDATE syncs SET requests = 9223372036854775807, batches_completed = 9223372036854775807");
+    const second = engine.start(1);
+    await tickMinutes(engine, 20);
+    expect([set, statusOf(first), statusOf(second)]).toEqual([set, "completed", "completed"]);
+  }
+});
+
+test("a sync of a rank behind all classes gets that of its class, however busy the others are", async () => {
+  const { engine, first, statusOf } = await twoAthletes();
+  byHand(engine.db, `UPDATE syncs SET class_rank = 9 WHERE id = ${first}`);
+  for (let n = 0; n < 3; n++) {
+    engine.start(1, { restart: true });
+    await tickMinutes(engine, 1);
+  }
+  await tickMinutes(engine, 20);
+  expect(statusOf(first)).toBe("completed");
+});
+
+async function twoAthletes() {
+  const club = { athletes: 2, activitiesEach: 500, racesEach: 50 };
+  const engine = createTestEngine({ sandbox: { club, latencyMs: 200 } });
+  await tickMinutes(engine, 1);
+  const first = engine.start(0);
+  const sql = "SELECT 1 FROM batches WHERE type = 'enrichment' AND status = 'completed'";
+  await stepUntil(engine, () => engine.db.$client.query(sql).get() !== null);
+  return { engine, first, statusOf: (id: SyncId) => syncOf(engine, id).status };
+}
