@@ -147,7 +147,9 @@ function measureTwoYears(): void {
   }
 }
 
-const kB = (bytes: number): string => `${(bytes / 1_000).toFixed(1)} kB`;
+function kB(bytes: number): string {
+  return `${(bytes / 1_000).toFixed(1)} kB`;
+}
 
 /** The same club twice: with little history, and with much. */
 function openBoth(name: string, syncsInProgress: number): [TestApi, TestApi] {
