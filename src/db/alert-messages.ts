@@ -2,7 +2,7 @@ import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, min, type SQL, sql }
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { type AlertMessageKind, type AlertMessageRow, alertMessages } from "./schema-alerts.ts";
-import { statement } from "./statement.ts";
+import { oncePerDb, statement } from "./statement.ts";
 
 export type MessageOutcome = "delivered" | "given_up";
 
@@ -45,13 +45,16 @@ export function readNextDueMessages(db: Db, nowMs: EpochMs): readonly AlertMessa
 
 /** When the next message will be due, of those that are not yet. */
 export function nextMessageDueAtMs(db: Db, nowMs: EpochMs): EpochMs | undefined {
-  const next = db
+  return readNextDue(db).get({ nowMs })?.atMs ?? undefined;
+}
+
+const readNextDue = oncePerDb((db) =>
+  db
     .select({ atMs: min(alertMessages.runAfterMs) })
     .from(alertMessages)
-    .where(and(OPEN, gt(alertMessages.runAfterMs, nowMs)))
-    .get();
-  return next?.atMs ?? undefined;
-}
+    .where(and(OPEN, gt(alertMessages.runAfterMs, sql.placeholder("nowMs"))))
+    .prepare(),
+);
 
 /** A try failed: the message is due again at `runAfterMs`. */
 export function postponeMessage(

@@ -3,6 +3,7 @@ import type { AlertRuleName, TroubleSubject } from "../core/alert-rules.ts";
 import type { AthleteId, EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { type AlertTroubleRow, alertTroubles } from "./schema-alerts.ts";
+import { anyRow, oncePerDb } from "./statement.ts";
 
 /** Which trouble: there is one at a time that is not settled. */
 export type TroubleKey = { readonly rule: AlertRuleName; readonly subject: TroubleSubject };
@@ -49,9 +50,23 @@ export function holdTroubleOpen(db: Db, trouble: OpenTrouble): boolean {
 
 /** Whether a trouble is there. */
 export function isTroubleOpen(db: Db, { rule, subject }: TroubleKey): boolean {
-  const open = and(isOf({ rule, subject }), isNull(alertTroubles.closedAtMs), UNSETTLED);
-  return db.select({ id: alertTroubles.id }).from(alertTroubles).where(open).get() !== undefined;
+  return readOpenId(db).get({ rule, subject }) !== undefined;
 }
+
+const readOpenId = oncePerDb((db) =>
+  db
+    .select({ id: alertTroubles.id })
+    .from(alertTroubles)
+    .where(
+      and(
+        eq(alertTroubles.rule, sql.placeholder("rule")),
+        eq(alertTroubles.subject, sql.placeholder("subject")),
+        isNull(alertTroubles.closedAtMs),
+        UNSETTLED,
+      ),
+    )
+    .prepare(),
+);
 
 /** It is over: whoever was told of it is told so, unless it comes back. Inside a transaction. False when none was open. */
 export function closeTrouble(db: Db, key: TroubleKey, nowMs: EpochMs): boolean {
@@ -78,24 +93,40 @@ const isOf = ({ rule, subject }: TroubleKey): SQL | undefined =>
 
 /** Troubles of which something may still be told, by id after `afterId`; at most `limit`. */
 export function readUnsettledTroubles(db: Db, afterId: number, limit: number): readonly AlertTroubleRow[] {
-  return db
+  return anyUnsettled(db, afterId) ? readUnsettledPage(db).all({ afterId, limit }) : [];
+}
+
+const anyUnsettled = anyRow<[number]>(
+  "SELECT 1 FROM alert_troubles INDEXED BY alert_troubles_unsettled WHERE settled_at_ms IS NULL AND +id > ?1",
+);
+
+const readUnsettledPage = oncePerDb((db) =>
+  db
     .select()
     .from(alertTroubles)
-    .where(and(UNSETTLED_IDS, sql`+${alertTroubles.id} > ${afterId}`))
+    .where(and(UNSETTLED_IDS, sql`+${alertTroubles.id} > ${sql.placeholder("afterId")}`))
     .orderBy(asc(alertTroubles.id))
-    .limit(limit)
-    .all();
-}
+    .limit(sql.placeholder("limit"))
+    .prepare(),
+);
 
 /** What is open under one rule; at most `limit`. */
 export function readOpenTroublesOfRule(db: Db, rule: AlertRuleName, limit: number): readonly AlertTroubleRow[] {
-  return db
+  return anyOpenOfRule(db, rule) ? readOpenOfRule(db).all({ rule, limit }) : [];
+}
+
+const anyOpenOfRule = anyRow<[string]>(
+  "SELECT 1 FROM alert_troubles WHERE rule = ?1 AND closed_at_ms IS NULL AND settled_at_ms IS NULL",
+);
+
+const readOpenOfRule = oncePerDb((db) =>
+  db
     .select()
     .from(alertTroubles)
-    .where(and(eq(alertTroubles.rule, rule), isNull(alertTroubles.closedAtMs), UNSETTLED))
-    .limit(limit)
-    .all();
-}
+    .where(and(eq(alertTroubles.rule, sql.placeholder("rule")), isNull(alertTroubles.closedAtMs), UNSETTLED))
+    .limit(sql.placeholder("limit"))
+    .prepare(),
+);
 
 /** Somebody is told of these, by what goes into the outbox with it. Inside a transaction. */
 export function noteTroublesTold(db: Db, ids: readonly number[], nowMs: EpochMs): void {

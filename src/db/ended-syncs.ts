@@ -5,7 +5,7 @@
 import type { SyncStatus } from "../core/sync.ts";
 import type { AthleteId, EpochMs, SyncId } from "../core/units.ts";
 import type { Db } from "./open.ts";
-import { statement } from "./statement.ts";
+import { anyRow, statement } from "./statement.ts";
 
 /** Before every id, those that a hand may have made up too. */
 export const BEFORE_ALL = Number.MIN_SAFE_INTEGER;
@@ -32,8 +32,16 @@ const withLiveBatchesStatement = statement<SyncWithLiveBatches, [number, number]
 
 /** A page of syncs with live batches by id, after `afterSyncId`: in progress, ended, or gone. */
 export function readSyncsWithLiveBatches(db: Db, afterSyncId: number, limit: number): readonly SyncWithLiveBatches[] {
-  return withLiveBatchesStatement(db).all(afterSyncId, limit);
+  return anyLiveBatch(db, afterSyncId) ? withLiveBatchesStatement(db).all(afterSyncId, limit) : [];
 }
+
+const anyLiveBatch = anyRow<[number]>(
+  "SELECT 1 FROM batches INDEXED BY batches_live WHERE status IN ('pending', 'processing') AND sync_id > ?1",
+);
+
+const anyPendingRace = anyRow<[number]>(
+  "SELECT 1 FROM races INDEXED BY races_pending WHERE enrichment = 'pending' AND athlete_id > ?1",
+);
 
 /** An athlete with pending races. */
 export type AthleteWithPendingRaces = {
@@ -70,6 +78,7 @@ export function readAthletesWithPendingRaces(
   afterAthleteId: number,
   limit: number,
 ): readonly AthleteWithPendingRaces[] {
+  if (!anyPendingRace(db, afterAthleteId)) return [];
   return withPendingRacesStatement(db)
     .all(afterAthleteId, limit)
     .map(({ athleteId, syncId, endedAtMs, racesPending }) => ({

@@ -5,7 +5,7 @@ import type { Fence } from "./batches.ts";
 import { addToCounter } from "./counters.ts";
 import type { Db } from "./open.ts";
 import { type FindingRow, findings } from "./schema.ts";
-import { statement } from "./statement.ts";
+import { anyRow, oncePerDb, statement } from "./statement.ts";
 
 /** Stores a finding; `remediedAtMs` null when its remedy is only proposed. Returns its id. */
 export function insertFinding(
@@ -49,14 +49,22 @@ const OPEN_IDS = sql`${findings.id} IN (SELECT id FROM findings INDEXED BY findi
 
 /** Findings that are not settled, by id after `afterId`; at most `limit`. */
 export function readOpenFindings(db: Db, afterId: number, limit: number): readonly FindingRow[] {
-  return db
+  return anyOpen(db, afterId) ? readOpenPage(db).all({ afterId, limit }) : [];
+}
+
+const anyOpen = anyRow<[number]>(
+  "SELECT 1 FROM findings INDEXED BY findings_open WHERE outcome IN ('proposed', 'pending') AND id > ?1",
+);
+
+const readOpenPage = oncePerDb((db) =>
+  db
     .select()
     .from(findings)
-    .where(and(OPEN_IDS, sql`${findings.id} > ${afterId}`))
+    .where(and(OPEN_IDS, sql`${findings.id} > ${sql.placeholder("afterId")}`))
     .orderBy(findings.id)
-    .limit(limit)
-    .all();
-}
+    .limit(sql.placeholder("limit"))
+    .prepare(),
+);
 
 /** The open findings of one sync. */
 export function readOpenFindingsOfSync(db: Db, syncId: SyncId): readonly FindingRow[] {

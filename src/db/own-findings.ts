@@ -4,6 +4,7 @@ import type { EpochMs, FindingId } from "../core/units.ts";
 import { addToCounter } from "./counters.ts";
 import type { Db } from "./open.ts";
 import { type FindingRow, findings } from "./schema.ts";
+import { anyRow, oncePerDb } from "./statement.ts";
 
 /** Stores a finding about the daemon itself. `isProposed`: its remedy waits for a person. */
 export function insertOwnFinding(
@@ -30,10 +31,23 @@ export function insertOwnFinding(
 
 /** The open finding of that kind; at most one is. */
 export function readOpenOwnFinding(db: Db, kind: OwnKind): FindingRow | undefined {
-  const isOpen = sql`${findings.outcome} IN ('proposed', 'pending')`;
-  return db
+  return anyOpenOfKind(db, kind) ? readOpenOfKind(db).get({ kind }) : undefined;
+}
+
+const anyOpenOfKind = anyRow<[string]>(
+  "SELECT 1 FROM findings WHERE outcome IN ('proposed', 'pending') AND sync_id IS NULL AND kind = ?1",
+);
+
+const readOpenOfKind = oncePerDb((db) =>
+  db
     .select()
     .from(findings)
-    .where(and(isOpen, isNull(findings.syncId), eq(findings.kind, kind)))
-    .get();
-}
+    .where(
+      and(
+        sql`${findings.outcome} IN ('proposed', 'pending')`,
+        isNull(findings.syncId),
+        eq(findings.kind, sql.placeholder("kind")),
+      ),
+    )
+    .prepare(),
+);

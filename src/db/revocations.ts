@@ -1,7 +1,8 @@
-import { and, asc, eq, lte } from "drizzle-orm";
+import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { revocations } from "./schema.ts";
+import { anyRow, oncePerDb } from "./statement.ts";
 
 export type RevocationRow = typeof revocations.$inferSelect;
 
@@ -16,14 +17,20 @@ export function insertRevocation(
 
 /** Revocations whose next try is due, the oldest first; at most `limit`. */
 export function readDueRevocations(db: Db, nowMs: EpochMs, limit: number): readonly RevocationRow[] {
-  return db
+  return anyDue(db, nowMs) ? readDue(db).all({ nowMs, limit }) : [];
+}
+
+const anyDue = anyRow<[number]>("SELECT 1 FROM revocations WHERE run_after_ms <= ?1");
+
+const readDue = oncePerDb((db) =>
+  db
     .select()
     .from(revocations)
-    .where(lte(revocations.runAfterMs, nowMs))
+    .where(lte(revocations.runAfterMs, sql.placeholder("nowMs")))
     .orderBy(asc(revocations.runAfterMs))
-    .limit(limit)
-    .all();
-}
+    .limit(sql.placeholder("limit"))
+    .prepare(),
+);
 
 /** All revocations; there are few, and hardly ever any. At most `limit`. */
 export function readRevocations(db: Db, limit: number): readonly RevocationRow[] {

@@ -2,6 +2,7 @@ import { eq, sql } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { schedule } from "./schema-books.ts";
+import { statement } from "./statement.ts";
 
 export type ScheduleRow = typeof schedule.$inferSelect;
 
@@ -15,12 +16,14 @@ export function noteJobRun(
   db: Db,
   run: { job: string; atMs: EpochMs; durationMs: number; error: string | null },
 ): void {
-  const fields = { lastRunAtMs: run.atMs, lastDurationMs: run.durationMs, lastError: run.error };
-  db.insert(schedule)
-    .values({ job: run.job, ...fields, runs: 1 })
-    .onConflictDoUpdate({ target: schedule.job, set: { ...fields, runs: sql`${schedule.runs} + 1` } })
-    .run();
+  noteRunStatement(db).run(run.job, run.atMs, run.durationMs, run.error);
 }
+
+// Several times a minute, for years.
+const noteRunStatement = statement<unknown, [string, number, number, string | null]>(
+  `INSERT INTO schedule (job, last_run_at_ms, last_duration_ms, last_error, runs) VALUES (?1, ?2, ?3, ?4, 1)
+   ON CONFLICT (job) DO UPDATE SET last_run_at_ms = ?2, last_duration_ms = ?3, last_error = ?4, runs = runs + 1`,
+);
 
 /** A job's turn came while it still ran (`overrun`), or while the daemon was down or asleep (`missed`). */
 export function noteJobSkipped(db: Db, job: string, what: "missed" | "overrun", count: number): void {

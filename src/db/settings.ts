@@ -1,6 +1,7 @@
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { Db } from "./open.ts";
 import { settings } from "./schema-books.ts";
+import { oncePerDb } from "./statement.ts";
 
 /** What the daemon itself remembers between two starts. */
 export type SettingName =
@@ -29,8 +30,16 @@ export type SettingName =
   | "thresholds";
 
 export function readSetting(db: Db, name: SettingName): string | undefined {
-  return db.select({ value: settings.value }).from(settings).where(eq(settings.name, name)).get()?.value;
+  return readValue(db).get({ name })?.value;
 }
+
+const readValue = oncePerDb((db) =>
+  db
+    .select({ value: settings.value })
+    .from(settings)
+    .where(eq(settings.name, sql.placeholder("name")))
+    .prepare(),
+);
 
 export function storeSetting(db: Db, name: SettingName, value: string): void {
   db.insert(settings).values({ name, value }).onConflictDoUpdate({ target: settings.name, set: { value } }).run();

@@ -1,7 +1,7 @@
 import type { EventOutcome, StravaAspect, StravaEvent, StravaObject } from "../core/strava-event.ts";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
-import { statement } from "./statement.ts";
+import { anyRow, statement } from "./statement.ts";
 
 /** So many may wait to be looked at. Beyond it Strava is asked to deliver again: the inbox of a flood must end somewhere. */
 export const OPEN_EVENTS_LIMIT = 10_000;
@@ -79,8 +79,13 @@ const dueStatement = statement<EventColumns, [number, number]>(
    FROM strava_events INDEXED BY strava_events_due WHERE settled_at_ms IS NULL AND run_after_ms <= ?1 ORDER BY run_after_ms, id LIMIT ?2`,
 );
 
+const anyDue = anyRow<[number]>(
+  "SELECT 1 FROM strava_events INDEXED BY strava_events_due WHERE settled_at_ms IS NULL AND run_after_ms <= ?1",
+);
+
 /** Events whose turn has come, in its order; at most `limit`. */
 export function readDueEvents(db: Db, nowMs: EpochMs, limit: number): readonly OpenEvent[] {
+  if (!anyDue(db, nowMs)) return [];
   return dueStatement(db)
     .all(nowMs, limit)
     .map(({ deauthorized, ours, ...event }) => ({ ...event, isDeauthorized: deauthorized === 1, isOurs: ours === 1 }));

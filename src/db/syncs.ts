@@ -12,7 +12,7 @@ import { matchesAthlete } from "./athletes.ts";
 import { countIn } from "./count-in.ts";
 import type { Db } from "./open.ts";
 import { type SyncRow, syncs } from "./schema.ts";
-import { oncePerDb, statement } from "./statement.ts";
+import { anyRow, oncePerDb, statement } from "./statement.ts";
 
 /** A new sync in discovery. The unique index refuses a second one in progress for the athlete (I2). */
 export function insertSync(
@@ -85,8 +85,10 @@ export function readSyncInProgress(db: Db, athleteId: AthleteId): SyncRow | unde
 
 /** A page of syncs in progress by id, after `afterId`. Serves the health check and the status page. */
 export function readSyncsInProgress(db: Db, afterId: number, limit: number): readonly SyncRow[] {
-  return readPageInProgress(db).all({ afterId, limit });
+  return anyInProgress(db, afterId) ? readPageInProgress(db).all({ afterId, limit }) : [];
 }
+
+const anyInProgress = anyRow<[number]>("SELECT 1 FROM syncs WHERE status = 'in_progress' AND id > ?1");
 
 const readPageInProgress = oncePerDb((db) =>
   db
@@ -100,9 +102,14 @@ const readPageInProgress = oncePerDb((db) =>
 
 /** The classes of the syncs in progress, each once. */
 export function readClassesInProgress(db: Db): readonly SyncClass[] {
-  const rows = db.selectDistinct({ class: syncs.class }).from(syncs).where(sql`${syncs.status} = 'in_progress'`).all();
-  return rows.map((row) => row.class);
+  return readClasses(db)
+    .all()
+    .map((row) => row.class);
 }
+
+const readClasses = oncePerDb((db) =>
+  db.selectDistinct({ class: syncs.class }).from(syncs).where(sql`${syncs.status} = 'in_progress'`).prepare(),
+);
 
 /** The syncs that ended last, the newest first. */
 export function readRecentSyncs(db: Db, limit: number): readonly SyncRow[] {

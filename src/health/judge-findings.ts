@@ -49,6 +49,7 @@ export async function judgeOpenFindings(context: SyncContext, rulesFor: RulesFor
 /** Of a page of open findings, those about which there is a verdict by now: a few statements for all of them. */
 function findSettled(context: SyncContext, rulesFor: RulesFor, page: readonly FindingRow[]): readonly FindingRow[] {
   const { db } = context;
+  if (page.length === 0) return [];
   try {
     return inReadTransaction(db, () => {
       const ids = page.flatMap(({ syncId }) => (syncId === null ? [] : [syncId]));

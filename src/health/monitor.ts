@@ -155,6 +155,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
 
   /** The syncs of a page that need a closer look: a few statements for all of them, and mostly there are none. */
   function suspectsIn(page: readonly SyncRow[]): readonly SyncRow[] {
+    if (page.length === 0) return [];
     try {
       const vitals = inReadTransaction(db, () => readVitals(db, page));
       const rulesOf = memoize(rules);

@@ -104,6 +104,7 @@ export function createScheduler(options: {
     runNumber: 0,
   }));
   let isStopped = false;
+  let lastLookMs = clock.nowMs();
   let callOffTimer = (): void => {};
 
   /** Starts what is due, and sleeps until the next turn of any job. */
@@ -112,6 +113,7 @@ export function createScheduler(options: {
     if (isStopped) return;
     const nowMs = clock.nowMs();
     for (const entry of entries) takeTurn(entry, nowMs);
+    lastLookMs = nowMs;
     const nextMs = Math.min(...entries.map((entry) => entry.nextRunAtMs ?? Number.POSITIVE_INFINITY));
     const sleepMs = Math.min(LONGEST_SLEEP_MS, Math.max(1, nextMs - clock.nowMs()));
     callOffTimer = clock.after(sleepMs, look);
@@ -121,13 +123,17 @@ export function createScheduler(options: {
     const next = entry.nextRunAtMs;
     if (next === null) return;
     if (next > nowMs) {
+      if (nowMs >= lastLookMs) return;
       // The clock was set back: the turn that was next is now too far away.
       const recomputed = nextTurn(entry.cron, nowMs);
       if (recomputed !== null && recomputed < next) entry.nextRunAtMs = recomputed;
       return;
     }
-    skip(entry, "missed", countTurns(entry.cron, next, nowMs) - 1);
-    entry.nextRunAtMs = nextTurn(entry.cron, nowMs);
+    entry.nextRunAtMs = nextTurn(entry.cron, next);
+    if (entry.nextRunAtMs !== null && entry.nextRunAtMs <= nowMs) {
+      skip(entry, "missed", countTurns(entry.cron, next, nowMs) - 1);
+      entry.nextRunAtMs = nextTurn(entry.cron, nowMs);
+    }
     if (!entry.isRunning) void run(entry);
     else {
       entry.turnsMissed++;
@@ -217,9 +223,25 @@ export function createScheduler(options: {
 }
 
 function viewOf(entry: Entry): JobView {
-  const { cron, run, runNumber, runsAgain, ...view } = entry;
-  const { nextRunAtMs, isRunning, lastRunAtMs } = entry;
-  const after = nextRunAtMs === null ? null : nextTurn(cron, nextRunAtMs);
-  const periodMs = nextRunAtMs === null || after === null ? Number.POSITIVE_INFINITY : after - nextRunAtMs;
-  return { ...view, runningSinceMs: isRunning ? lastRunAtMs : null, periodMs };
+  const { nextRunAtMs } = entry;
+  return {
+    job: entry.job,
+    pattern: entry.pattern,
+    catchUp: entry.catchUp,
+    nextRunAtMs,
+    lastRunAtMs: entry.lastRunAtMs,
+    lastDurationMs: entry.lastDurationMs,
+    lastError: entry.lastError,
+    runs: entry.runs,
+    missed: entry.missed,
+    overrun: entry.overrun,
+    isRunning: entry.isRunning,
+    runningSinceMs: entry.isRunning ? entry.lastRunAtMs : null,
+    turnsMissed: entry.turnsMissed,
+    // Computed for whoever asks: the schedule is looked at each minute, and its periods hardly ever.
+    get periodMs() {
+      const after = nextRunAtMs === null ? null : nextTurn(entry.cron, nextRunAtMs);
+      return nextRunAtMs === null || after === null ? Number.POSITIVE_INFINITY : after - nextRunAtMs;
+    },
+  };
 }
