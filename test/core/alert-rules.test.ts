@@ -121,3 +121,67 @@ describe("rules as stored", () => {
     expect(readAlertRules({ sync_failed: senseless })).toEqual(DEFAULT_ALERT_RULES);
   });
 });
+
+describe("rules as they are by default", () => {
+  const atOnce = { isEnabled: true, afterOccurrences: 1, afterMs: null, tellsRecovery: true, recoveryAfterMs: 0 };
+
+  test("tell at once, and again in a rhythm that fits the trouble; a stall is given time to be healed first", () => {
+    expect(DEFAULT_ALERT_RULES).toEqual({
+      stall_not_repaired: {
+        isEnabled: true,
+        afterOccurrences: 6,
+        afterMs: HOUR_MS,
+        resendAfterMs: 6 * HOUR_MS,
+        tellsRecovery: true,
+        recoveryAfterMs: 10 * MINUTE_MS,
+      },
+      sync_failed: { ...atOnce, resendAfterMs: DAY_MS },
+      needs_reconnect: { ...atOnce, resendAfterMs: 7 * DAY_MS },
+      app_inactive: { ...atOnce, resendAfterMs: 6 * HOUR_MS, recoveryAfterMs: 5 * MINUTE_MS },
+      quota_exhausted: { ...atOnce, resendAfterMs: DAY_MS },
+      monitor_silent: { ...atOnce, resendAfterMs: HOUR_MS, recoveryAfterMs: 5 * MINUTE_MS },
+      backup_failed: { ...atOnce, resendAfterMs: DAY_MS },
+    });
+  });
+});
+
+describe("what makes sense in a rule", () => {
+  const read = (stored: unknown) => readAlertRules({ sync_failed: stored }).sync_failed;
+  const usual = DEFAULT_ALERT_RULES.sync_failed;
+
+  test("a count of one or more, a duration of nothing or more, yes or no", () => {
+    expect(read({ afterOccurrences: 2 }).afterOccurrences).toBe(2);
+    expect(read({ afterMs: 0, recoveryAfterMs: 0.5 })).toMatchObject({ afterMs: 0, recoveryAfterMs: 0.5 });
+    expect(read({ isEnabled: false, tellsRecovery: false })).toMatchObject({ isEnabled: false, tellsRecovery: false });
+    const changed = { ...usual, afterOccurrences: 2 };
+    expect([read({ ...changed, afterOccurrences: 1 }), read(changed)]).toEqual([usual, changed]);
+  });
+
+  test.each([
+    { afterOccurrences: 0 },
+    { afterOccurrences: 1.5 },
+    { afterOccurrences: "2" },
+    { afterMs: -1 },
+    { afterMs: "3" },
+    { afterMs: Number.NaN },
+    { resendAfterMs: true },
+    { recoveryAfterMs: null },
+    { recoveryAfterMs: "3" },
+    { isEnabled: 0 },
+    { isEnabled: null },
+    { tellsRecovery: "no" },
+  ])("not %j: it stays as it is by default", (stored) => {
+    expect(read(stored)).toEqual(usual);
+  });
+
+  test.each([null, "off", 0])("and a rule is no %j", (stored) => {
+    expect(read(stored)).toEqual(usual);
+    expect(readAlertRules(stored)).toEqual(DEFAULT_ALERT_RULES);
+  });
+
+  test("a list, or a text, whose fields have the names of rules or of their settings is none either", () => {
+    const list = Object.assign([], { isEnabled: false, sync_failed: { isEnabled: false } });
+    expect(read(list)).toEqual(usual);
+    expect(readAlertRules(list)).toEqual(DEFAULT_ALERT_RULES);
+  });
+});

@@ -10,7 +10,9 @@ import {
   mayProbe,
   stateOf,
   type Verdict,
+  verdictOf,
 } from "../../src/core/breaker.ts";
+import type { Fault, FaultKind } from "../../src/core/fault.ts";
 import { type EpochMs, epochMs, MINUTE_MS, plusMs } from "../../src/core/units.ts";
 
 const NOW = epochMs(1_763_334_000_000);
@@ -145,4 +147,88 @@ test("the waits spread with the dice, and never end before they begin", () => {
       expect(waitMs(breaker)).toBeLessThanOrEqual(15 * MINUTE_MS * 1.25);
     }),
   );
+});
+
+const faultOf = (kind: FaultKind, status?: number): Fault => ({ ...kind, status, message: "It failed." });
+const says = (kind: FaultKind, status?: number) => verdictOf(faultOf(kind, status), "detail/1");
+
+test("what speaks for all: an inactive application, wrong credentials, maintenance", () => {
+  const inactive: Verdict = { says: "down", reason: "app_inactive" };
+  expect(says({ scope: "application", kind: "app_inactive" }, 403)).toEqual(inactive);
+  expect(says({ scope: "application", kind: "wrong_client" }, 401)).toEqual(inactive);
+  expect(says({ scope: "application", kind: "maintenance" }, 503)).toEqual({
+    says: "down",
+    reason: "strava_unavailable",
+    item: "detail/1",
+  });
+});
+
+test("a connection that was never made is nobody's but Strava's; one that broke off may be of this answer", () => {
+  expect(says({ scope: "item", kind: "network" })).toEqual({ says: "unreached" });
+  expect(says({ scope: "item", kind: "network" }, 200)).toEqual({ says: "failed", item: "detail/1" });
+});
+
+test.each(["timeout", "server_error", "garbage"] as const)("%s may be Strava's or of this one thing", (kind) => {
+  expect(says({ scope: "item", kind }, 500)).toEqual({ says: "failed", item: "detail/1" });
+});
+
+test.each<FaultKind>([
+  { scope: "athlete", kind: "unauthorized" },
+  { scope: "athlete", kind: "scope_missing" },
+  { scope: "athlete", kind: "access_revoked" },
+  { scope: "item", kind: "not_found" },
+  { scope: "item", kind: "forbidden" },
+  { scope: "item", kind: "wrong_athlete" },
+  { scope: "item", kind: "code_refused" },
+  { scope: "item", kind: "capacity_reached" },
+  { scope: "item", kind: "subscription_exists" },
+  { scope: "item", kind: "callback_unverifiable" },
+  { scope: "item", kind: "bad_request" },
+])("$kind is an answer: Strava is there", (kind) => {
+  expect(says(kind, 400)).toEqual({ says: "alive" });
+});
+
+test("a full quota, or a request that was called off, says nothing of Strava, and changes nothing", () => {
+  expect(says({ scope: "application", kind: "rate_limited" }, 429)).toEqual({ says: "nothing" });
+  expect(says({ scope: "caller", kind: "aborted" })).toEqual({ says: "nothing" });
+  const doubted = after([failed("activity 1")]);
+  expect(after([{ says: "nothing" }], doubted)).toBe(doubted);
+});
+
+test("what cannot be reached, or does not answer the neutral question, is unavailable; half open, once is enough", () => {
+  const unreached: Verdict = { says: "unreached" };
+  expect(after([{ says: "silent" }]).open?.reason).toBe("strava_unavailable");
+  expect(after([unreached, unreached, unreached]).open?.reason).toBe("strava_unavailable");
+  const halfOpen = halfOpened(after([{ says: "silent" }]), NOW);
+  expect(after([unreached], halfOpen, { isProbe: true })).toMatchObject({
+    openings: 2,
+    open: { reason: "strava_unavailable", untilMs: plusMs(NOW, 60_000) },
+  });
+});
+
+test("what was in flight when it opened neither counts nor is suspected", () => {
+  const open = after([{ says: "silent" }]);
+  const late: readonly Verdict[] = [
+    failed("activity 1"),
+    { says: "down", reason: "strava_unavailable", item: "activity 2" },
+  ];
+  expect(after(late, open)).toEqual(open);
+});
+
+test("closed, a thing that fails is not suspected yet", () => {
+  expect(after([failed("activity 1")])).toMatchObject({ failures: 1, failing: ["activity 1"], suspects: [] });
+});
+
+test("no more failing things are remembered than open it", () => {
+  const things = Array.from({ length: 5 }, (_, n) => failed(`activity ${n}`));
+  expect(after(things).failing).toEqual(["activity 2", "activity 3", "activity 4"]);
+});
+
+test("a person's word makes it half open where it was open, for the same reason, and changes nothing elsewhere", () => {
+  const open = after([{ says: "down", reason: "app_inactive" }]);
+  expect(halfOpened(open, NOW).open).toEqual({ reason: "app_inactive", untilMs: NOW });
+  expect(halfOpened(CLOSED, NOW)).toBe(CLOSED);
+  const later = plusMs(NOW, 15 * MINUTE_MS);
+  expect(stateOf(open, later)).toBe("half_open");
+  expect(halfOpened(open, later)).toBe(open);
 });

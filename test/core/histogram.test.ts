@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { BUCKETS, bucketOf, DURATION_BOUNDS_MS, percentile } from "../../src/core/histogram.ts";
-import { DAY_MS, MINUTE_MS } from "../../src/core/units.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/core/units.ts";
 
 const countsOf = (...durations: number[]): number[] =>
   BUCKETS.map((bucket) => durations.filter((ms) => bucketOf(ms) === bucket).length);
@@ -51,4 +51,28 @@ test("at least the fraction of the durations is within a percentile, and it grow
       expect(before).toBeLessThan(low);
     }),
   );
+});
+
+test("the bounds of the buckets stay what they are: counts of earlier days were made by them", () => {
+  const minutes = [1, 2, 5, 10, 15, 30].map((count) => count * MINUTE_MS);
+  expect([...DURATION_BOUNDS_MS]).toEqual([
+    1_000,
+    5_000,
+    10_000,
+    30_000,
+    ...minutes,
+    HOUR_MS,
+    6 * HOUR_MS,
+    24 * HOUR_MS,
+  ]);
+  expect(BUCKETS).toEqual([...DURATION_BOUNDS_MS, "inf"]);
+});
+
+test("a percentile lies in the bucket that holds its very rank, and counts that end early mean nothing was in the rest", () => {
+  // Ranks 1 to 99 are in the first bucket, the hundredth in the second.
+  const counts = countsOf(...Array(99).fill(500), 2_000);
+  expect([percentile(counts, 0.99), percentile(counts, 0.991)]).toEqual([1_000, 5_000]);
+  expect(percentile([0, 0, 4], 1)).toBe(10_000);
+  expect(percentile([], 0.5)).toBeNull();
+  expect(percentile([0, 0, 0], 0.5)).toBeNull();
 });

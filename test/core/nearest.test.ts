@@ -22,3 +22,37 @@ test.each(["colour", "", "x", "stall_before_something"])("%p is near to nothing"
 test("of two that are as near, the first is named", () => {
   expect(nearestName("ab", ["ax", "ay"])).toBe("ax");
 });
+
+test.each([
+  ["abcdef", "abcdef"], // nothing to change
+  ["abXdef", "abcdef"], // one to replace
+  ["aXcdYf", "abcdef"], // two
+  ["abcde", "abcdef"], // one to add
+  ["abcdefXY", "abcdef"], // two to drop
+  ["XYabcdef", "abcdef"],
+  ["bacdef", "abcdef"], // two that changed places count as two
+])("%p is within two letters of %p", (typo, meant) => {
+  expect(nearestName(typo, [meant])).toBe(meant);
+});
+
+test.each([
+  ["aXcYeZ", "abcdef"],
+  ["abc", "abcdef"],
+  ["abcdefXYZ", "abcdef"],
+  ["XYZ", "abc"],
+  ["", "abc"],
+])("%p is three letters off %p, and that is too far", (typo, name) => {
+  expect(nearestName(typo, [name])).toBeUndefined();
+});
+
+test("of a long name a third may be wrong, rounded down", () => {
+  expect(nearestName("abcdefghXYZW", ["abcdefghijkl"])).toBe("abcdefghijkl");
+  expect(nearestName("abcdefgXYZWV", ["abcdefghijkl"])).toBeUndefined();
+  expect(nearestName("abcdefghXYZ", ["abcdefghijk"])).toBe("abcdefghijk");
+  expect(nearestName("abcdefgWXYZ", ["abcdefghijk"])).toBeUndefined();
+});
+
+test("case makes no difference on either side, and of several the nearest is named, wherever it stands", () => {
+  expect(nearestName("data_dir", ["DATA_DIR"])).toBe("DATA_DIR");
+  expect(nearestName("abcd", ["abXX", "abcX", "aXXd"])).toBe("abcX");
+});

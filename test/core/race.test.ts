@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ListedActivity } from "../../src/core/activity.ts";
-import { listFingerprint } from "../../src/core/race.ts";
+import { isRace, listFingerprint } from "../../src/core/race.ts";
 import { epochMs } from "../../src/core/units.ts";
 
 const activity: ListedActivity = {
@@ -56,4 +56,39 @@ test("a thousand small edits give a thousand fingerprints", () => {
   const seen = new Set<string>();
   for (let seconds = 0; seconds < 1000; seconds++) seen.add(listFingerprint({ ...activity, movingSeconds: seconds }));
   expect(seen.size).toBe(1000);
+});
+
+test("the digits of a fingerprint are always sixteen, those that begin with zeros too", () => {
+  const digits = new Set<number>();
+  const leading = new Set<string>();
+  for (let seconds = 0; seconds < 2_000; seconds++) {
+    const fingerprint = listFingerprint({ ...activity, movingSeconds: seconds });
+    digits.add(fingerprint.length);
+    leading.add(fingerprint.slice(0, 1));
+    leading.add(fingerprint.slice(8, 9));
+  }
+  expect([...digits]).toEqual([16]);
+  expect(leading.has("0")).toBe(true);
+});
+
+const counts = (edit: Partial<ListedActivity>, virtualRuns = false) =>
+  isRace({ ...activity, ...edit }, { virtualRuns });
+
+test("a race is a run that its athlete tagged as one, on a trail too", () => {
+  expect([counts({}), counts({ sportType: "TrailRun" })]).toEqual([true, true]);
+  expect([null, 0, 2, 3, 11].some((workoutType) => counts({ workoutType }))).toBe(false);
+  expect(["Ride", "Walk", ""].some((type) => counts({ type, sportType: type }))).toBe(false);
+});
+
+test("a virtual run, by either of its two types, is a race only where the operator says so", () => {
+  const virtual: readonly Partial<ListedActivity>[] = [
+    { type: "VirtualRun", sportType: "VirtualRun" },
+    { type: "VirtualRun", sportType: "Run" },
+    { type: "Run", sportType: "VirtualRun" },
+  ];
+  for (const edit of virtual) {
+    expect([counts(edit, false), counts(edit, true)]).toEqual([false, true]);
+    expect(counts({ ...edit, workoutType: 0 }, true)).toBe(false);
+  }
+  expect([counts({}, true), counts({ type: "Ride", sportType: "Ride" }, true)]).toEqual([true, false]);
 });
