@@ -18,12 +18,6 @@ export function reachOf(address: string): AddressReach | undefined {
 
 type Range<Words> = readonly [Words, bits: number];
 
-/** Metadata services outside of the link-local range: Alibaba's, Azure's wire server, Oracle's. */
-const METADATA_V4: readonly Range<string>[] = [
-  ["100.100.100.200", 32],
-  ["168.63.129.16", 32],
-  ["192.0.0.192", 32],
-];
 const PRIVATE_V4: readonly Range<string>[] = [
   ["127.0.0.0", 8],
   ["10.0.0.0", 8],
@@ -32,6 +26,9 @@ const PRIVATE_V4: readonly Range<string>[] = [
   ["100.64.0.0", 10],
 ];
 const FORBIDDEN_V4: readonly Range<string>[] = [
+  // Metadata services outside of the link-local range: Alibaba's, Azure's wire server. (Oracle's is in 192.0.0.0/24.)
+  ["100.100.100.200", 32],
+  ["168.63.129.16", 32],
   ["0.0.0.0", 8],
   ["169.254.0.0", 16],
   ["192.0.0.0", 24],
@@ -47,9 +44,9 @@ const FORBIDDEN_V4: readonly Range<string>[] = [
 function reachOfIPv4(address: number): AddressReach {
   const isIn = ([network, bits]: Range<string>) => {
     const start = parseIPv4(network) ?? 0;
-    return Math.floor(address / 2 ** (32 - bits)) === Math.floor(start / 2 ** (32 - bits));
+    return address >= start && address < start + 2 ** (32 - bits);
   };
-  if (METADATA_V4.some(isIn) || FORBIDDEN_V4.some(isIn)) return "forbidden";
+  if (FORBIDDEN_V4.some(isIn)) return "forbidden";
   return PRIVATE_V4.some(isIn) ? "private" : "public";
 }
 
@@ -64,10 +61,10 @@ const PRIVATE_V6: readonly Range<string>[] = [
   ["::1", 128],
   ["fc00::", 7],
 ];
-/** Amazon's metadata service is in the range that is anybody's own. */
-const METADATA_V6: readonly Range<string>[] = [["fd00:ec2::254", 128]];
-/** Of what is given out to the internet, these are not: Teredo and the like, documentation. */
 const FORBIDDEN_V6: readonly Range<string>[] = [
+  // Amazon's metadata service is in the range that is anybody's own.
+  ["fd00:ec2::254", 128],
+  // Of what is given out to the internet, these are not: Teredo and the like, documentation.
   ["2001::", 23],
   ["2001:db8::", 32],
   ["3fff::", 20],
@@ -81,7 +78,7 @@ function reachOfIPv6(words: readonly number[]): AddressReach {
     const [high = 0, low = 0] = words.slice(carried[2]);
     return reachOfIPv4(high * 2 ** 16 + low);
   }
-  if (METADATA_V6.some(isIn) || FORBIDDEN_V6.some(isIn)) return "forbidden";
+  if (FORBIDDEN_V6.some(isIn)) return "forbidden";
   if (PRIVATE_V6.some(isIn)) return "private";
   return isIn(GIVEN_OUT_V6) ? "public" : "forbidden";
 }
@@ -104,8 +101,8 @@ function parseIPv4(text: string): number | undefined {
 /** Eight words of 16 bits. A zone (`fe80::1%eth0`) is of a link, which is forbidden anyway. */
 function parseIPv6(text: string): readonly number[] | undefined {
   const [address = ""] = text.split("%");
-  const halves = address.split("::");
-  if (halves.length > 2 || !address.includes(":")) return undefined;
+  const halves = inWords(address).split("::");
+  if (halves.length > 2) return undefined;
   const [head, tail] = [wordsOf(halves[0] ?? ""), wordsOf(halves[1] ?? "")];
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
@@ -113,15 +110,18 @@ function parseIPv6(text: string): readonly number[] | undefined {
   return [...head, ...Array.from({ length: missing }, () => 0), ...tail];
 }
 
+/** The last 32 bits may be written as an IPv4 address: here they are two words, as the others. */
+function inWords(address: string): string {
+  const start = address.lastIndexOf(":") + 1;
+  const v4 = parseIPv4(address.slice(start));
+  return v4 === undefined
+    ? address
+    : `${address.slice(0, start)}${(v4 >>> 16).toString(16)}:${(v4 & 0xffff).toString(16)}`;
+}
+
 function wordsOf(text: string): number[] | undefined {
   if (text === "") return [];
   const parts = text.split(":");
-  const words: number[] = [];
-  for (const [place, part] of parts.entries()) {
-    const v4 = place === parts.length - 1 ? parseIPv4(part) : undefined;
-    if (v4 !== undefined) words.push(Math.floor(v4 / 2 ** 16), v4 % 2 ** 16);
-    else if (/^[0-9a-f]{1,4}$/i.test(part)) words.push(Number.parseInt(part, 16));
-    else return undefined;
-  }
-  return words;
+  if (!parts.every((part) => /^[0-9a-f]{1,4}$/i.test(part))) return undefined;
+  return parts.map((part) => Number.parseInt(part, 16));
 }

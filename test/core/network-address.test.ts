@@ -17,9 +17,19 @@ describe("IPv4", () => {
     all(["0.0.0.0", "0.255.255.255", "192.0.2.1", "198.51.100.7", "203.0.113.9", "198.18.0.0"], "forbidden");
   });
 
+  test("every forbidden range ends where the registry ends it", () => {
+    all(["192.0.0.0", "192.0.0.255", "192.0.2.0", "192.0.2.255", "192.88.99.0", "192.88.99.255"], "forbidden");
+    all(["191.255.255.255", "192.0.1.0", "192.0.1.255", "192.0.3.0", "192.88.98.255", "192.88.100.0"], "public");
+    all(["198.18.0.0", "198.19.255.255", "198.51.100.0", "198.51.100.255"], "forbidden");
+    all(["198.17.255.255", "198.20.0.0", "198.51.99.255", "198.51.101.0"], "public");
+    all(["203.0.113.0", "203.0.113.255", "231.255.255.255", "232.0.0.0", "239.255.255.255", "240.0.0.0"], "forbidden");
+    all(["203.0.112.255", "203.0.114.0", "223.255.255.255"], "public");
+  });
+
   test("metadata services elsewhere are forbidden, and their neighbours are not", () => {
     all(["100.100.100.200", "168.63.129.16", "192.0.0.192"], "forbidden");
-    expect([reachOf("100.100.100.201"), reachOf("168.63.129.17")]).toEqual(["private", "public"]);
+    all(["100.100.100.199", "100.100.100.201"], "private");
+    all(["168.63.129.15", "168.63.129.17"], "public");
   });
 });
 
@@ -31,6 +41,18 @@ describe("IPv6", () => {
     all(["2001:db8::1", "2001::1", "2001:1ff::1", "3fff::1", "64:ff9b:1::1", "100::1", "fd00:ec2::254"], "forbidden");
   });
 
+  test("ranges end where the registry ends them", () => {
+    all(["2001:1ff:ffff::", "2001:db8::", "2001:db8:ffff:ffff::1", "3fff::", "3fff:fff:ffff::1"], "forbidden");
+    all(["2001:200::", "2001:db7:ffff::1", "2001:db9::", "3ffe:ffff::1", "3fff:1000::", "3fff:ffff::1"], "public");
+    all(["fd00:ec2::253", "fd00:ec2::255", "fdff::"], "private");
+    all(["fbff::1", "fe00::1", "1fff:ffff::1", "4000::"], "forbidden");
+  });
+
+  test("a gap may stand for one word only, at either end", () => {
+    all(["2606:4700:3:4:5:6:7::", "2606:4700:3::5:6:7:8", "2606:4700:3:4:5:6:7:8"], "public");
+    all(["::2:3:4:5:6:7:8"], "forbidden");
+  });
+
   test("an address that carries an IPv4 address leads where that one does, however it is written", () => {
     all(
       ["::ffff:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"],
@@ -38,6 +60,9 @@ describe("IPv6", () => {
     );
     all(["::ffff:169.254.169.254", "::ffff:a9fe:a9fe", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"], "forbidden");
     all(["::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"], "public");
+    // Translated ones (RFC 2765), with the first bit of the carried address set and not.
+    all(["::ffff:0:8.8.8.8", "::ffff:0:200.1.1.1"], "public");
+    all(["::ffff:0:127.0.0.1", "::ffff:0:192.168.0.1"], "private");
     // Compatible ones (deprecated) reach nobody.
     all(["::127.0.0.1", "::8.8.8.8"], "forbidden");
   });
@@ -71,4 +96,10 @@ test("every IPv4 address leads where it leads when IPv6 carries it", () => {
       expect(reachOf(`64:ff9b::${v4}`)).toBe(reachOf(v4));
     }),
   );
+});
+
+test("an IPv4 address ends an IPv6 address, and stands nowhere else in one", () => {
+  all(["1.2.3.4::", "1.2.3.4::1", "::1.2.3.4:5", "1.2.3.4:5:6:7:8:9:a", "::1.2.3.4::", "1.2.3.4%eth0"], undefined);
+  all(["64:ff9b::8.8.8.8", "0:0:0:0:0:ffff:8.8.8.8"], "public");
+  all(["1:2:3:4:5:6:7:1.2.3.4", "1:2:3:4:5:1.2.3.4", "::ffff:256.1.1.1"], undefined);
 });
