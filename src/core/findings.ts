@@ -1,48 +1,27 @@
 import type { Evidence } from "./evidence.ts";
-import type { OwnKind, OwnRemedy } from "./own-findings.ts";
+import { OWN_KINDS, type OwnRemedy } from "./own-findings.ts";
 import type { AthleteId, BatchId, EpochMs, LeaseToken, SyncId } from "./units.ts";
 
-/** What can be wrong with a sync. How each comes about: `ARCHITECTURE.md`, "Healing". */
-export type FindingKind =
-  | "missing_enrichment_batches" // races need enrichment, nothing live will take them
-  | "missing_discovery_batch" // the list is not complete, nothing live reads on
-  | "unfinished_completion" // nothing left to do, still in progress
-  | "orphaned_batch" // processing, its lease expired
-  | "impossible_lease" // processing, with no lease or one far in the future
-  | "exhausted_batches" // batches failed for good while their work remains
-  | "no_progress" // live work with heartbeats, and nothing done past the threshold
-  | "waiting_past_reset" // waits for a time that has passed
-  | "far_wait" // waits longer than any window or backoff
-  | "stray_batch" // a live batch of the wrong phase, or of a sync that has ended
-  | "stray_race" // pending races bound to a batch that will never take them, while others go on
-  | "twin_batches" // two live batches read one list
-  | "unfinished_races" // a completed sync left races pending
-  | "queued_too_long" // due, nothing holds it back, and nobody claims it
-  | "left_by_former_process" // processing when the daemon died; taken up at the next start
-  | OwnKind;
-
-/** Every kind, as a record so that the compiler misses none. */
-const KINDS: Readonly<Record<FindingKind, true>> = {
-  missing_enrichment_batches: true,
-  missing_discovery_batch: true,
-  unfinished_completion: true,
-  orphaned_batch: true,
-  impossible_lease: true,
-  exhausted_batches: true,
-  no_progress: true,
-  waiting_past_reset: true,
-  far_wait: true,
-  stray_batch: true,
-  stray_race: true,
-  twin_batches: true,
-  unfinished_races: true,
-  queued_too_long: true,
-  left_by_former_process: true,
-  slow_check: true,
-  failed_check: true,
-  schedule_overdue: true,
-};
-export const FINDING_KINDS = Object.keys(KINDS) as FindingKind[];
+/** What can be wrong with a sync, and with the daemon. How each comes about: `ARCHITECTURE.md`, "Healing". */
+export const FINDING_KINDS = [
+  "missing_enrichment_batches", // races need enrichment, nothing live will take them
+  "missing_discovery_batch", // the list is not complete, nothing live reads on
+  "unfinished_completion", // nothing left to do, still in progress
+  "orphaned_batch", // processing, its lease expired
+  "impossible_lease", // processing, with no lease or one far in the future
+  "exhausted_batches", // batches failed for good while their work remains
+  "no_progress", // live work with heartbeats, and nothing done past the threshold
+  "waiting_past_reset", // waits for a time that has passed
+  "far_wait", // waits longer than any window or backoff
+  "stray_batch", // a live batch of the wrong phase, or of a sync that has ended
+  "stray_race", // pending races bound to a batch that will never take them, while others go on
+  "twin_batches", // two live batches read one list
+  "unfinished_races", // a completed sync left races pending
+  "queued_too_long", // due, nothing holds it back, and nobody claims it
+  "left_by_former_process", // processing when the daemon died; taken up at the next start
+  ...OWN_KINDS,
+] as const;
+export type FindingKind = (typeof FINDING_KINDS)[number];
 
 /** A kind as it is counted: rows may hold a word of a hand's, and what is counted by must stay few. */
 export const knownKind = (kind: string): FindingKind | "other" =>
