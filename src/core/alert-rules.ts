@@ -130,5 +130,5 @@ function readRule(stored: Readonly<Record<string, unknown>>, usual: AlertRule): 
   };
 }
 
-const asRecord = (value: unknown): Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+/** What is no object has nothing that bears the name of a rule, or of a setting. */
+const asRecord = (value: unknown): Readonly<Record<string, unknown>> => ({ ...(value as object | undefined) });

@@ -100,7 +100,7 @@ const BACKOFF_GROWTH = 3;
 
 /** The exact curve: 5 s, 15 s, 45 s, … up to a quarter of an hour. `attempts` counts those that failed (1 or more). */
 export function backoffMs(attempts: number): number {
-  return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * BACKOFF_GROWTH ** Math.min(Math.max(0, attempts - 1), 20));
+  return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * BACKOFF_GROWTH ** Math.max(0, attempts - 1));
 }
 
 /** Spreads a wait over [0.75, 1.25) of itself, so that what failed together does not come back together. */

@@ -160,9 +160,7 @@ function suspecting(breaker: Breaker, item: string | undefined): Breaker {
 function opened(breaker: Breaker, reason: BreakerReason, reply: { nowMs: EpochMs; jitter: number }): Breaker {
   if (stateOf(breaker, reply.nowMs) === "open") return breaker;
   const waitMs =
-    reason === "app_inactive"
-      ? INACTIVE_WAIT_MS
-      : Math.min(LONGEST_BACKOFF_MS, FIRST_WAIT_MS * 2 ** Math.min(breaker.openings, 10));
+    reason === "app_inactive" ? INACTIVE_WAIT_MS : Math.min(LONGEST_BACKOFF_MS, FIRST_WAIT_MS * 2 ** breaker.openings);
   const untilMs = plusMs(reply.nowMs, withJitter(waitMs, reply.jitter));
   return { ...CLOSED, suspects: breaker.suspects, openings: breaker.openings + 1, open: { reason, untilMs } };
 }

@@ -34,7 +34,7 @@ export const LONGEST_DELIVERY_WAIT_MS = withJitter(LONGEST_BACKOFF_MS, 1);
 
 /** How long after the n-th try that failed the next one comes, before jitter. */
 export const deliveryBackoffMs = (attempts: number): number =>
-  Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(attempts - 1, 20));
+  Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempts - 1));
 
 /**
  * Decides after a try: the last one is made when the time is up, and then it is given up.

@@ -2,9 +2,9 @@ import type { Dice } from "./units.ts";
 
 /** Dice that always fall the same way for the same seed (mulberry32): for tests, generated clubs and simulations. */
 export function seededDice(seed: number): Dice {
-  let state = seed >>> 0;
+  let state = seed | 0;
   return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
+    state = (state + 0x6d2b79f5) | 0;
     let mixed = state;
     mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);

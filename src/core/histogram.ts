@@ -37,14 +37,12 @@ export function bucketOf(durationMs: number): Bucket {
  */
 export function percentile(counts: readonly number[], fraction: number): number | null {
   const total = counts.reduce((sum, count) => sum + count, 0);
-  if (total === 0) return null;
   // What floating point makes of a whole rank (0.99 × 100) must not lift it into the next bucket.
   const rank = fraction * total - RANK_DOUBT;
   let counted = 0;
-  for (const [place, boundMs] of DURATION_BOUNDS_MS.entries()) {
-    const count = counts[place] ?? 0;
+  for (const [place, count] of counts.entries()) {
     counted += count;
-    if (count > 0 && counted >= rank) return boundMs;
+    if (count > 0 && counted >= rank) return DURATION_BOUNDS_MS[place] ?? null;
   }
   return null;
 }

@@ -24,6 +24,7 @@ test("random bytes are as many as were asked for, each from the roll that it bel
 test("the lowest and the highest roll are eight digits too", () => {
   expect(rollHex(() => 0, 4)).toBe("00000000");
   expect(rollHex(() => 1 - 2 ** -32, 5)).toBe("ffffffffff");
+  expect(rollHex(() => 0.1, 4)).toBe("19999999");
 });
 
 test("no more is rolled than the bytes need", () => {
