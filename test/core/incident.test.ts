@@ -75,3 +75,150 @@ test("a value of any length is shown shortly", () => {
   raw.sync.status = "x".repeat(500);
   expect(problemsOf(raw)[0]?.length).toBeLessThan(160);
 });
+
+/** What the file holds, to be spoilt. */
+type Raw = ReturnType<typeof rawStall>;
+
+/** What is wrong with the file once somebody has changed it. */
+function problemsAfter(change: (raw: Raw) => void): readonly string[] {
+  const raw = rawStall();
+  change(raw);
+  return problemsOf(raw);
+}
+
+test.each([
+  ["stall_after_discovery_ms", 1],
+  ["stall_after_enrichment_ms", 1],
+  ["lease_ms", 1],
+  ["enrichment_batch_size", 1],
+  ["max_attempts", 1],
+  ["max_remedies", 0],
+  ["concurrency", 1],
+  ["health_period_ms", 1],
+])("the setting %s is %p at least", (name, least) => {
+  const problems = (value: number) =>
+    problemsAfter(({ config }) => {
+      config[name] = value;
+    });
+  expect(problems(least)).toEqual([]);
+  expect(problems(least - 1)).toEqual([
+    `config.${name}: expected a whole number of ${least} or more, found ${least - 1}`,
+  ]);
+});
+
+const FINDING = {
+  id: 1,
+  kind: "no_progress",
+  batch_id: null,
+  began_at: null,
+  detected_at: 1,
+  message: "Nothing moves.",
+  evidence: { idle_ms: 7 },
+  remedy: null,
+  remedied_at: null,
+  outcome: "proposed",
+  settled_at: null,
+  own_restart: false,
+  false_remedy: false,
+  trace_id: null,
+};
+
+/** Places of the file that hold one of several words, and how to put one there. */
+const WORDS: readonly [place: string, words: string, put: (raw: Raw, word: string) => void][] = [
+  ["config.healing", "automatic suggest", (raw, word) => Object.assign(raw.config, { healing: word })],
+  ["sync.mode", "full incremental", (raw, word) => Object.assign(raw.sync, { mode: word })],
+  ["sync.class", "manual event connect schedule", (raw, word) => Object.assign(raw.sync, { class: word })],
+  ["sync.status", "completed failed cancelled", (raw, word) => Object.assign(raw.sync, { status: word })],
+  ["sync.ended_by", "daemon remedy person unknown", (raw, word) => Object.assign(raw.sync, { ended_by: word })],
+  [
+    "batches[0].states[0].wait_reason",
+    "quota_15min quota_daily quota_reserve strava_unavailable app_inactive backoff",
+    (raw, word) => Object.assign(raw.batches[0].states[0], { wait_reason: word }),
+  ],
+  [
+    "batches[0].states[0].lease",
+    "renewed fixed none",
+    (raw, word) => Object.assign(raw.batches[0].states[0], { lease: word }),
+  ],
+  [
+    "races[0].settled",
+    "enriched unavailable failed",
+    (raw, word) => Object.assign(raw.races[0], { settled: word, settled_at: raw.exported_at }),
+  ],
+  [
+    "findings[0].outcome",
+    "proposed pending verified failed superseded",
+    (raw, word) => Object.assign(raw, { findings: [{ ...FINDING, outcome: word }] }),
+  ],
+  ["log[0].level", "debug info warn error", (raw, word) => Object.assign(raw.log[0], { level: word })],
+  [
+    "quota.hold.reason",
+    "quota_15min quota_daily quota_reserve strava_unavailable app_inactive",
+    (raw, word) => Object.assign(raw.quota, { hold: { reason: word, until: 1 } }),
+  ],
+];
+
+test.each(WORDS)("%s is one of: %s", (place, words, put) => {
+  for (const word of words.split(" ")) expect(problemsAfter((raw) => put(raw, word))).toEqual([]);
+  for (const word of ["", "whatever"]) {
+    const [problem = "none", ...others] = problemsAfter((raw) => put(raw, word));
+    expect(others).toEqual([]);
+    expect([problem.startsWith(`${place}: expected "`), problem.endsWith(`found "${word}"`)]).toEqual([true, true]);
+  }
+});
+
+test("a finding is read whole", () => {
+  const raw = { ...rawStall(), findings: [FINDING] };
+  expect(readIncident(raw)).toEqual({ ok: true, incident: raw });
+});
+
+test("one problem, or one contradiction, is enough to refuse a file", () => {
+  expect(
+    problemsAfter(({ sync }) => {
+      sync.requests = "many";
+    }),
+  ).toHaveLength(1);
+  expect(
+    problemsAfter(({ sync }) => {
+      sync.phases = [];
+    }),
+  ).toEqual(["sync.phases: must say in which phase it began"]);
+});
+
+test("a file without a version is told so", () => {
+  expect(
+    problemsAfter((raw) => {
+      delete raw.version;
+    }),
+  ).toEqual(["It is of version nothing, and this program reads version 1."]);
+});
+
+test("what happened at one moment is in order, and what happened before the entry before is not", () => {
+  const lists: readonly [place: string, put: (raw: Raw, ats: readonly number[]) => void][] = [
+    ["sync.phases", ({ sync }, ats) => Object.assign(sync, { phases: ats.map((at) => ({ ...sync.phases[0], at })) })],
+    ["sync.pauses", ({ sync }, ats) => Object.assign(sync, { pauses: ats.map((at) => ({ at, paused: true })) })],
+    [
+      "races[0].bound",
+      ({ races: [race] }, ats) => Object.assign(race, { bound: ats.map((at) => ({ ...race.bound[0], at })) }),
+    ],
+    [
+      "batches[0].states",
+      ({ batches: [batch] }, ats) => Object.assign(batch, { states: ats.map((at) => ({ ...batch.states[0], at })) }),
+    ],
+  ];
+  for (const [place, put] of lists) {
+    expect(problemsAfter((raw) => put(raw, [0, 5, 5, 6]))).toEqual([]);
+    expect(problemsAfter((raw) => put(raw, [0, 5, 4]))).toEqual([`${place}[2].at: earlier than the entry before it`]);
+  }
+});
+
+test("a sync starts before the file is written, and ends after it started", () => {
+  const { exported_at: exportedAt, sync } = rawStall();
+  const startedAt = (at: number) =>
+    problemsAfter((raw) => Object.assign(raw.sync, { started_at: at, ended_at: exportedAt + 9 }));
+  expect([startedAt(exportedAt - 1), startedAt(exportedAt)]).toEqual([[], []]);
+  expect(startedAt(exportedAt + 1)).toEqual(["sync.started_at: later than exported_at"]);
+  const endedAt = (at: number) => problemsAfter((raw) => Object.assign(raw.sync, { ended_at: at }));
+  expect([endedAt(sync.started_at + 1), endedAt(sync.started_at)]).toEqual([[], []]);
+  expect(endedAt(sync.started_at - 1)).toEqual(["sync.ended_at: before sync.started_at"]);
+});
