@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { afterDelivery, deliveryBackoffMs } from "../../src/core/delivery.ts";
+import { afterDelivery, deliveryBackoffMs, LONGEST_DELIVERY_WAIT_MS } from "../../src/core/delivery.ts";
 import { DAY_MS, epochMs, MINUTE_MS, plusMs } from "../../src/core/units.ts";
 
 const CREATED = epochMs(1_000_000);
@@ -42,4 +42,10 @@ test("a receiver may ask for a longer wait, for half an hour at most, and not fo
     30 * MINUTE_MS,
     30 * MINUTE_MS,
   ]);
+});
+
+test("no message waits longer than it is said to, however the dice fall", () => {
+  const longest = afterDelivery(FAILED, { attempts: 99, createdAtMs: CREATED }, at(0, 1 - 2 ** -32));
+  expect(longest).toEqual({ is: "due", atMs: plusMs(CREATED, LONGEST_DELIVERY_WAIT_MS) });
+  expect(LONGEST_DELIVERY_WAIT_MS).toBe(37.5 * MINUTE_MS);
 });

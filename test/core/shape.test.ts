@@ -20,8 +20,8 @@ describe("a whole number", () => {
   });
 
   test("says so in its schema", () => {
-    expect(whole().schema).toEqual({ type: "integer" });
-    expect(whole("Races.", 0).schema).toEqual({ type: "integer", description: "Races.", minimum: 0 });
+    expect(whole().schema).toStrictEqual({ type: "integer" });
+    expect(whole("Races.", 0).schema).toStrictEqual({ type: "integer", description: "Races.", minimum: 0 });
   });
 });
 
@@ -36,7 +36,7 @@ describe("a moment", () => {
 
   test("says its unit in its schema", () => {
     const description = "The end. Milliseconds since the epoch, UTC.";
-    expect(moment("The end.").schema).toEqual({ type: "integer", description });
+    expect(moment("The end.").schema).toStrictEqual({ type: "integer", description });
   });
 });
 
@@ -52,11 +52,11 @@ describe("text, yes or no, and words", () => {
   });
 
   test("say so in their schemas", () => {
-    expect(text().schema).toEqual({ type: "string" });
-    expect(text("A name.").schema).toEqual({ type: "string", description: "A name." });
-    expect(flag().schema).toEqual({ type: "boolean" });
-    expect(flag("Held.").schema).toEqual({ type: "boolean", description: "Held." });
-    expect(word(["one", "two"], "Which.").schema).toEqual({
+    expect(text().schema).toStrictEqual({ type: "string" });
+    expect(text("A name.").schema).toStrictEqual({ type: "string", description: "A name." });
+    expect(flag().schema).toStrictEqual({ type: "boolean" });
+    expect(flag("Held.").schema).toStrictEqual({ type: "boolean", description: "Held." });
+    expect(word(["one", "two"], "Which.").schema).toStrictEqual({
       type: "string",
       enum: ["one", "two"],
       description: "Which.",
@@ -69,7 +69,7 @@ describe("shapes made of shapes", () => {
     accepts(orNull(whole()), null, 7);
     expect(problemOf(orNull(whole()), undefined)).toBe("here: expected a whole number, found nothing");
     expect(problemOf(whole(), null)).toBe("here: expected a whole number, found null");
-    expect(orNull(whole()).schema).toEqual({ anyOf: [{ type: "integer" }, { type: "null" }] });
+    expect(orNull(whole()).schema).toStrictEqual({ anyOf: [{ type: "integer" }, { type: "null" }] });
   });
 
   test("a list names the place of each of its problems", () => {
@@ -79,7 +79,7 @@ describe("shapes made of shapes", () => {
       "here[3]: expected a whole number, found null",
     ]);
     expect(problemOf(listOf(whole()), { 0: 1 })).toBe("here: expected a list, found an object");
-    expect(listOf(whole(), "Ids.").schema).toEqual({
+    expect(listOf(whole(), "Ids.").schema).toStrictEqual({
       type: "array",
       items: { type: "integer" },
       description: "Ids.",
@@ -100,7 +100,7 @@ describe("shapes made of shapes", () => {
         value: {},
         problems: [expect.stringMatching(/^here: expected an object, found /)],
       });
-    expect(facts("Numbers.").schema).toEqual({
+    expect(facts("Numbers.").schema).toStrictEqual({
       type: "object",
       description: "Numbers.",
       additionalProperties: { anyOf: [{ type: "number" }, { type: "string" }, { type: "null" }] },
@@ -124,13 +124,13 @@ describe("shapes made of shapes", () => {
   });
 
   test("a record's schema names its fields, and asks for them all", () => {
-    expect(PAIR.schema).toEqual({
+    expect(PAIR.schema).toStrictEqual({
       type: "object",
       properties: { id: { type: "integer" }, name: { type: "string", description: "Its name." } },
       required: ["id", "name"],
       description: "A pair.",
     });
-    expect(record({}).schema).toEqual({ type: "object", properties: {}, required: [] });
+    expect(record({}).schema).toStrictEqual({ type: "object", properties: {}, required: [] });
   });
 });
 
