@@ -193,12 +193,7 @@ function admitPastReserve(
   const resetMs = windowResetMs("day", day.startsAtMs);
   const share = (room - 1) / wholeReserve(day, rules);
   const freeMs = Math.max(request.stravaMs + SECOND_MS, Math.ceil(resetMs - RESERVE_SHRINKS_OVER_MS * share));
-  return {
-    admit: "at",
-    reason: "quota_reserve",
-    stravaMs: epochMs(Math.min(freeMs, resetMs + RESET_SLACK_MS)),
-    resetMs,
-  };
+  return { admit: "at", reason: "quota_reserve", stravaMs: epochMs(freeMs), resetMs };
 }
 
 /**

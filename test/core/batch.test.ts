@@ -4,6 +4,7 @@ import {
   afterLostLease,
   afterRun,
   backoffMs,
+  DEATHS_TILL_EXHAUSTED,
   LONGEST_BACKOFF_MS,
   LONGEST_WAIT_MS,
   withJitter,
@@ -106,4 +107,9 @@ test("runs that fail one after the other end in failed after exactly the attempt
     ),
     { numRuns: 100 },
   );
+});
+
+test("the bounds that others go by: a wait of a day and a minute, five deaths in a row", () => {
+  expect(LONGEST_WAIT_MS).toBe(DAY_MS + 60_000);
+  expect(DEATHS_TILL_EXHAUSTED).toBe(5);
 });

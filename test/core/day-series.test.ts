@@ -36,3 +36,8 @@ test("what a hand left between the runs counts as nothing", () => {
   );
   expect(unpackDays("null")).toEqual(new Map());
 });
+
+test("a run goes on from the one before it, however many there were", () => {
+  const days = [0, 5, 6, 10, 11, 12, 20].map((day): [number, number] => [day, day + 1]);
+  expect(packDays(new Map(days))).toBe("0:1 5:6,7 10:11,12,13 20:21");
+});

@@ -57,3 +57,15 @@ test("all that are overdue are one finding, since when the first is, with the re
     remedy: { do: "run_jobs", jobs: ["keep-terms", "prune-history"] },
   });
 });
+
+test("a turn that was missed while nothing ran began now, and a run that goes on is not the reason for a turn nobody took", () => {
+  expect(diagnoseSchedule([job({ turnsMissed: 1 })], NOW)).toMatchObject({
+    beganAtMs: NOW,
+    message: "The job keep-terms has missed a turn: nobody took it.",
+  });
+  const late = job({ nextRunAtMs: plusMs(NOW, -9 * MINUTE_MS), runningSinceMs: plusMs(NOW, -MINUTE_MS) });
+  expect(diagnoseSchedule([late], NOW)).toMatchObject({
+    beganAtMs: plusMs(NOW, -9 * MINUTE_MS),
+    message: "The job keep-terms has missed a turn: nobody took it.",
+  });
+});

@@ -7,6 +7,7 @@ import {
   type Notice,
   type NoticeVerdict,
   type Seen,
+  soonest,
 } from "../../src/core/look.ts";
 import { epochMs, HOUR_MS, MINUTE_MS, plusMs, SECOND_MS } from "../../src/core/units.ts";
 
@@ -159,4 +160,10 @@ test("whether access is gone is asked again after trouble as an activity is, and
     atMs: ahead(HOUR_MS),
     givenUpUntilMs: ago(LOOK_WITHIN_MS),
   });
+});
+
+test("a look is tried for 48 hours, and a deadline that is now, or has passed, puts nothing off", () => {
+  expect(LOOK_WITHIN_MS).toBe(48 * HOUR_MS);
+  const soonestIn = (deadlineMs: number) => soonest(NOW, 1_000, plusMs(NOW, deadlineMs)) - NOW;
+  expect([-1, 0, 1, 999, 1_000, 1_001].map(soonestIn)).toEqual([1_000, 1_000, 1, 999, 1_000, 1_000]);
 });

@@ -342,3 +342,61 @@ test("a quarter lies wholly inside its day, wherever the moment", () => {
     { numRuns: 100 },
   );
 });
+
+test("a wait ends two seconds past the reset", () => {
+  expect(RESET_SLACK_MS).toBe(2_000);
+});
+
+test("each window rolls by itself: one that has ended moves none that has not, nor one that is just early", () => {
+  const ended = quotaWith({ read: { quarter: 5, day: 50 } }, plusMs(NOW, -QUARTER_MS)).read;
+  const current = quotaWith({ overall: { quarter: 7, day: 70 } });
+  for (const quota of [
+    { ...current, read: ended },
+    { overall: ended, read: current.overall },
+  ])
+    expect(used(rollQuota(quota, NOW)).toSorted((a, b) => a - b)).toEqual([0, 7, 50, 70]);
+  const early = quotaWith({ read: { quarter: 5, day: 50 } }, at("10:15:00"));
+  const yesterday = { ...early.read.day, startsAtMs: plusMs(at("00:00:00"), -DAY_MS) };
+  const rolled = rollQuota({ ...early, read: { ...early.read, day: yesterday } }, at("10:10:00"));
+  expect(rolled.read.quarter).toEqual({ startsAtMs: at("10:15:00"), limit: 100, used: 5 });
+  expect(rolled.read.day).toEqual({ startsAtMs: at("00:00:00"), limit: 1_000, used: 0 });
+});
+
+test("the smallest limit that is believed is one", () => {
+  const seen = { stravaMs: NOW, sentAfterLastObservation: true };
+  const pair = { limit: [1, 1], usage: [0, 0] } as const;
+  const quota = observeQuota(quotaWith({}), { overall: pair, read: pair }, seen);
+  expect(mapQuotaTo(quota, (use) => use.limit)).toEqual([1, 1, 1, 1]);
+});
+
+test("a reserve that is a fraction of the limit is rounded up", () => {
+  const quota = mapQuota((budget, window) => ({ ...quotaWith({})[budget][window], limit: 1_005 }));
+  expect(reserveAt(quota, NOW, { headroom: 0, reserve: { fraction: 0.1 } })).toBe(101);
+});
+
+test("before the reserve, what is in flight and the headroom count as spent", () => {
+  const admitted = (usedReads: number, inFlight: number, headroom = 0) =>
+    admitRequest(
+      quotaWith({ read: { quarter: 1, day: usedReads }, overall: { quarter: 1, day: 1 } }),
+      ask(NOW, inFlight, "schedule"),
+      { headroom, reserve: { requests: 400 } },
+    ).admit;
+  expect([1, 2, 3].map((inFlight) => admitted(598, inFlight))).toEqual(["yes", "after_reply", "after_reply"]);
+  expect([0, 1].map((inFlight) => admitted(599, inFlight))).toEqual(["yes", "after_reply"]);
+  expect([588, 589, 590].map((usedReads) => admitted(usedReads, 0, 10))).toEqual(["yes", "yes", "at"]);
+});
+
+test("the moment that the reserve leaves room is never before it does, a second away at least, and the reset at the latest", () => {
+  const heldUntil = (usedReads: number, stravaMs: EpochMs, requests: number) => {
+    const admission = admitRequest(quotaWith({ read: { day: usedReads } }, stravaMs), ask(stravaMs, 0, "schedule"), {
+      headroom: 0,
+      reserve: { requests },
+    });
+    return admission.admit === "at" ? admission.stravaMs : undefined;
+  };
+  const midnight = plusMs(at("00:00:00"), DAY_MS);
+  // 11 are left of 70: two hours, less 1,028,571.4 ms.
+  expect(heldUntil(989, NOW, 70)).toBe(plusMs(midnight, -1_028_571));
+  expect(heldUntil(949, at("22:59:59.500"), 100)).toBe(at("23:00:00.500"));
+  expect(heldUntil(999, NOW, 100)).toBe(midnight);
+});

@@ -71,6 +71,7 @@ test("a sync that starts between two multiples is first checked at the next one"
   const incident = anIncident({ sync: { started_at: STARTED + 1 }, exported_at: after(MINUTE_MS), races: [] });
   const { checks, troubles } = replayIncident(incident);
   expect(checks).toBe(1);
+  expect(replayIncident(withFindings(incident, STARTED + 1)).checks).toBe(2);
   expect(troubles).toMatchObject([{ kind: "unfinished_completion", foundAtMs: after(MINUTE_MS) }]);
 });
 
@@ -118,7 +119,9 @@ test("another kind of trouble without a batch is another trouble", () => {
 
 test("races that a completed sync left are found from its end on, with their number", () => {
   const sync = { status: "completed", ended_at: after(MINUTE_MS), ended_by: "daemon" } as const;
-  const incident = anIncident({ sync, races: [aRace({ bound: [] }), aRace({ number: 2, bound: [] })] });
+  const early = aRace({ number: 2, pending_at: after(-10), bound: [] });
+  const incident = anIncident({ sync, races: [aRace({ bound: [] }), early] });
+  expect(findingsAt(incident, after(-1), optionsOf(incident).rules)).toEqual([]);
   expect(findingsAt(incident, after(5 * MINUTE_MS), optionsOf(incident).rules)).toMatchObject([
     {
       kind: "unfinished_races",

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { combineScopes } from "../../src/core/scope.ts";
+import { combineScopes, WANTED_SCOPE } from "../../src/core/scope.ts";
 
 test.each([
   [["read,activity:read_all"], "read,activity:read_all", "all"],
@@ -31,4 +31,9 @@ test("what is no scope is not kept, however long", () => {
   expect(combineScopes([junk]).scope).toBe("read,activity:read_all,a,b,q");
   const many = Array.from({ length: 99 }, (_, place) => `a${"b".repeat(place)}`).join(",");
   expect(combineScopes([many]).scope.split(",")).toHaveLength(20);
+});
+
+test("what is asked of an athlete is each permission that is used, and whoever grants it all is read whole", () => {
+  expect(WANTED_SCOPE).toBe("read,activity:read,activity:read_all");
+  expect(combineScopes([WANTED_SCOPE]).reads).toBe("all");
 });

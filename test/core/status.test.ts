@@ -152,3 +152,17 @@ test("a sync is stalled exactly when something is found, and never silent otherw
     { numRuns: 200 },
   );
 });
+
+test("of batches that wait for the same moment the first says what for", () => {
+  const until = ahead(MINUTE_MS);
+  const waiting = (number: number, waitReason: WaitReason) =>
+    pendingBatch({ number, waitReason, runAfterMs: until, waitsUntilMs: until });
+  const snapshot = snapshotWith([waiting(4, "backoff"), waiting(5, "quota_daily")]);
+  expect(stateOf(snapshot)).toMatchObject({ state: "waiting", waiting: { reason: "backoff", resumesAtMs: until } });
+});
+
+test("a list that nobody reads on is a stall whose missing batch will be made", () => {
+  expect(warningOf(snapshotWith([], { plan: { phase: "discovery", listComplete: false } }))).toEndWith(
+    "System will auto-create missing batches.",
+  );
+});

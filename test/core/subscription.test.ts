@@ -44,3 +44,9 @@ test("whose an event is goes by its subscription: ours now or formerly, else for
   expect([judge(7, 8), judge(7, 8, 6)]).toEqual(["foreign", "foreign"]);
   expect([judge(7, undefined), judge(7, undefined, 6)]).toEqual(["unknown", "unknown"]);
 });
+
+test("of two that are ours the first is kept, and of two that were ours the first is replaced", () => {
+  const ours = [one(8, OURS.callbackUrl), one(9, OURS.callbackUrl)];
+  expect(planSubscription(ours, OURS)).toEqual({ step: "keep", subscription: one(8, OURS.callbackUrl) });
+  expect(planSubscription([one(8, `${PREFIX}x`), one(9, `${PREFIX}y`)], OURS)).toEqual({ step: "replace", id: 8 });
+});

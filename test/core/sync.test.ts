@@ -141,3 +141,7 @@ function hasInvisiblePage(activities: readonly Activity[], pageSize: number): bo
   }
   return false;
 }
+
+test("a page is as large as Strava allows", () => {
+  expect(PAGE_SIZE).toBe(200);
+});
