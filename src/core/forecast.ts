@@ -84,15 +84,12 @@ const HORIZON_MS = 60 * DAY_MS;
 /** Forecasts every sync in progress, and the club as a whole. Pure. */
 export function forecastClub(needs: readonly SyncNeed[], basis: ForecastBasis): ClubForecast {
   const raceShare = shareOfRaces(needs);
-  const wanted = needs.map((need): Wanted => {
-    const requests = requestsOf(need, { raceShare, listLength: basis.meanListLength ?? TYPICAL_LIST });
-    const pages = need.listing === undefined ? 0 : requests.likely - need.racesPending;
-    return { need, requests, serialMs: pages * basis.requestMs };
-  });
+  const typical = { raceShare, listLength: basis.meanListLength ?? TYPICAL_LIST };
+  const wanted = needs.map((need): Wanted => ({ need, ...workOf(need, typical) }));
   const moving = wanted.filter(({ need }) => !need.isPaused);
-  const earliest = finishTimes(moving, ({ requests }) => requests.least, { ...basis, othersToday: 0 });
-  const likely = finishTimes(moving, ({ requests }) => requests.likely, basis);
-  const latest = finishTimes(moving, ({ requests }) => requests.most ?? Number.POSITIVE_INFINITY, basis);
+  const earliest = finishTimes(moving, "least", { ...basis, othersToday: 0 });
+  const likely = finishTimes(moving, "likely", basis);
+  const latest = finishTimes(moving, "most", basis);
   const syncs = wanted.map(({ need, requests }) => ({
     syncId: need.syncId,
     athleteId: need.athleteId,
@@ -108,7 +105,9 @@ export function forecastClub(needs: readonly SyncNeed[], basis: ForecastBasis): 
   return { requests: total(running.map(({ requests }) => requests)), doneAt: lastOf(running), syncs };
 }
 
-type Wanted = { readonly need: SyncNeed; readonly requests: Amount; readonly serialMs: number };
+/** Of the requests, `pages` follow one another; where the list is known, none is left. */
+type Work = { readonly requests: Amount; readonly pages: Amount };
+type Wanted = Work & { readonly need: SyncNeed };
 
 /** Of the lists that are being read, how many activities are races. */
 function shareOfRaces(needs: readonly SyncNeed[]): number {
@@ -122,17 +121,27 @@ function shareOfRaces(needs: readonly SyncNeed[]): number {
   return activities < LIST_WITH_A_SHARE ? TYPICAL_RACE_SHARE : races / activities;
 }
 
-function requestsOf(need: SyncNeed, typical: { raceShare: number; listLength: number }): Amount {
+function workOf(need: SyncNeed, typical: { raceShare: number; listLength: number }): Work {
   const { racesPending, listing } = need;
-  if (listing === undefined) return { least: racesPending, likely: racesPending, most: racesPending };
-  const least = racesPending + 1;
-  if (listing.isBounded) return { least, likely: least, most: undefined };
+  if (listing === undefined) return { requests: same(racesPending), pages: same(0) };
+  if (listing.isBounded) return reading({ racesPending, pages: 1, newRaces: 0 });
   const { activitiesListed, racesListed, lastListLength } = listing;
   const unlisted = Math.max(0, (lastListLength ?? typical.listLength) - activitiesListed);
   const share = activitiesListed < LIST_WITH_A_SHARE ? typical.raceShare : racesListed / activitiesListed;
   // Races of a list that was read before are known, and only those that changed are asked for again.
   const newRaces = lastListLength === undefined ? Math.round(unlisted * share) : 0;
-  return { least, likely: racesPending + Math.ceil(unlisted / NEW_A_PAGE) + 1 + newRaces, most: undefined };
+  return reading({ racesPending, pages: Math.ceil(unlisted / NEW_A_PAGE) + 1, newRaces });
+}
+
+const same = (count: number): Amount => ({ least: count, likely: count, most: count });
+
+/** While a list is read: one page more is certain, so many pages and new races are likely. */
+function reading(likely: { racesPending: number; pages: number; newRaces: number }): Work {
+  const { racesPending, pages, newRaces } = likely;
+  return {
+    requests: { least: racesPending + 1, likely: racesPending + pages + newRaces, most: undefined },
+    pages: { least: 1, likely: pages, most: undefined },
+  };
 }
 
 function total(amounts: readonly Amount[]): Amount {
@@ -164,13 +173,14 @@ function lastOf(syncs: readonly SyncForecast[]): DoneAt {
  * When each sync has had its last request. Classes are served one after the other, and within a class athletes take
  * turns: when a sync of n requests is done, each other of its class has had n too, or all that it needed.
  */
-function finishTimes(
-  wanted: readonly Wanted[],
-  amountOf: (wanted: Wanted) => number,
-  basis: ForecastBasis,
-): Map<SyncId, EpochMs> {
+function finishTimes(wanted: readonly Wanted[], bound: keyof Amount, basis: ForecastBasis): Map<SyncId, EpochMs> {
   const inOrder = wanted
-    .map((one) => ({ ...one, amount: amountOf(one), rank: classRank(one.need.syncClass) }))
+    .map(({ need, requests, pages }) => ({
+      need,
+      rank: classRank(need.syncClass),
+      amount: requests[bound] ?? Number.POSITIVE_INFINITY,
+      serialMs: (pages[bound] ?? 0) * basis.requestMs,
+    }))
     .sort((a, b) => a.rank - b.rank || a.amount - b.amount);
   const times = new Map<SyncId, EpochMs>();
   const payers = new Map([false, true].map((isReserved) => [isReserved, createPayer(basis, isReserved)]));
