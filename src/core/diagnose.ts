@@ -5,6 +5,7 @@ import {
   countsSinceMs,
   type DiagnosisRules,
   isOurs,
+  longestDue,
   queuesSinceMs,
   stallAfterMs,
 } from "./diagnosis-rules.ts";
@@ -63,8 +64,8 @@ function diagnoseQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): Finding[]
   if (snapshot.isPaused || !rules.isClaiming || rules.isFull || rules.hold !== undefined || !ageProves(rules))
     return [];
   if (snapshot.liveBatches.some((batch) => batch.status === "processing")) return [];
-  const oldest = snapshot.liveBatches.find((batch) => batch.status === "pending" && batch.runAfterMs <= rules.nowMs);
-  if (oldest === undefined || oldest.status !== "pending") return [];
+  const oldest = longestDue(snapshot, rules.nowMs);
+  if (oldest === undefined) return [];
   const dueSinceMs = queuesSinceMs(snapshot, oldest, rules);
   const thresholdMs = stallAfterMs(snapshot, rules);
   const waitedMs = rules.nowMs - dueSinceMs;

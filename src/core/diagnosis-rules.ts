@@ -1,4 +1,4 @@
-import type { Hold, SyncSnapshot } from "./snapshot.ts";
+import type { Hold, LiveBatch, SyncSnapshot } from "./snapshot.ts";
 import { type BatchId, type EpochMs, epochMs, type LeaseToken, MINUTE_MS } from "./units.ts";
 
 export type DiagnosisRules = {
@@ -28,6 +28,8 @@ export type DiagnosisRules = {
   readonly ownLeases?: ReadonlyMap<LeaseToken, BatchId>;
 };
 
+type PendingBatch = Extract<LiveBatch, { status: "pending" }>;
+
 /** How long a sync may do nothing in its phase. */
 export function stallAfterMs(snapshot: SyncSnapshot, rules: DiagnosisRules): number {
   return snapshot.plan.phase === "discovery" ? rules.stallAfterDiscoveryMs : rules.stallAfterEnrichmentMs;
@@ -48,6 +50,16 @@ export function countsSinceMs(rules: DiagnosisRules, ...moments: readonly EpochM
   const { nowMs, ageProvesNothingUntilMs } = rules;
   const counted = moments.map((moment) => (moment - nowMs > UNNOTICED_MS ? 0 : Math.min(moment, nowMs)));
   return epochMs(Math.max(Math.min(ageProvesNothingUntilMs, nowMs), ...counted));
+}
+
+/** Of the batches that are due, the one that has been for longest: it is the next of this sync to be claimed. */
+export function longestDue(snapshot: SyncSnapshot, nowMs: EpochMs): PendingBatch | undefined {
+  let longest: PendingBatch | undefined;
+  for (const batch of snapshot.liveBatches) {
+    if (batch.status !== "pending" || batch.runAfterMs > nowMs) continue;
+    if (longest === undefined || batch.runAfterMs < longest.runAfterMs) longest = batch;
+  }
+  return longest;
 }
 
 /** Since when a batch that is due stands in the queue: while it could not have been claimed, it stood in none. */

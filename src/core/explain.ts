@@ -1,4 +1,11 @@
-import { ageProves, countsSinceMs, type DiagnosisRules, queuesSinceMs, stallAfterMs } from "./diagnosis-rules.ts";
+import {
+  ageProves,
+  countsSinceMs,
+  type DiagnosisRules,
+  longestDue,
+  queuesSinceMs,
+  stallAfterMs,
+} from "./diagnosis-rules.ts";
 import { sayDuration } from "./duration-words.ts";
 import type { SyncSnapshot } from "./snapshot.ts";
 
@@ -20,10 +27,10 @@ export function explainProcessing(snapshot: SyncSnapshot, rules: DiagnosisRules)
 
 /** Why a sync that is due and that no worker has taken up is not stalled, with the numbers. */
 export function explainQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): string {
-  const due = snapshot.liveBatches.find((batch) => batch.status === "pending" && batch.runAfterMs <= rules.nowMs);
-  if (due === undefined || due.status !== "pending") return "It runs as soon as a worker is free.";
+  const due = longestDue(snapshot, rules.nowMs);
+  if (due === undefined) return "It runs as soon as a worker is free.";
   const dueSinceMs = queuesSinceMs(snapshot, due, rules);
-  const dueFor = sayDuration(Math.max(0, rules.nowMs - dueSinceMs));
+  const dueFor = sayDuration(rules.nowMs - dueSinceMs);
   if (rules.isFull) {
     return `Batch ${due.number} has been due for ${dueFor}, and every worker is busy; it runs as soon as one is free.`;
   }

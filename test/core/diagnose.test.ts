@@ -406,3 +406,121 @@ function deepFreeze<T>(value: T): T {
   }
   return value;
 }
+
+test("evidence holds what was seen of the first batch, and how many there were", () => {
+  const evidenceOf = (batch: LiveBatch, values: Parameters<typeof snapshotWith>[1] = {}) =>
+    diagnose(snapshotWith([batch], values), rulesWith())[0]?.evidence;
+  const lease = { attempts: 0, lease_ms: 60_000, batches: 1 };
+  expect(evidenceOf(processingBatch({ leaseExpiresAtMs: ahead(HOUR_MS) }))).toEqual({
+    lease_expires_at_ms: ahead(HOUR_MS),
+    ahead_ms: HOUR_MS,
+    ...lease,
+  });
+  expect(evidenceOf(processingBatch({ leaseToken: null }))).toEqual({
+    lease_expires_at_ms: ahead(50 * SECOND_MS),
+    ...lease,
+  });
+  expect(evidenceOf(pendingBatch({ type: "discovery" }), { plan: { racesPending: 1 } })).toEqual({
+    batch_type: "discovery",
+    phase: "enrichment",
+    batches: 1,
+  });
+  const until = ahead(99 * HOUR_MS);
+  expect(evidenceOf(pendingBatch({ runAfterMs: until, waitReason: "backoff", waitsUntilMs: ago(1) }))).toEqual({
+    run_after_ms: until,
+    wait_reason: "backoff",
+    waits_until_ms: ago(1),
+    now_ms: NOW,
+    batches: 1,
+  });
+});
+
+test("a trouble of several batches says so, and one of a single batch does not", () => {
+  const messageOf = (...numbers: number[]) =>
+    diagnose(snapshotWith(numbers.map((number) => processingBatch({ number, leaseToken: null }))), rulesWith())[0]
+      ?.message;
+  expect(messageOf(4)).toBe("Batch 4 is processing without a lease, so no worker can hold it.");
+  expect(messageOf(4, 5)).toBe(
+    "Batch 4 is processing without a lease, so no worker can hold it. So it is with 2 batches.",
+  );
+});
+
+test("a trouble began when its batch was claimed, or when its wait was over; where nobody knows, now", () => {
+  const beganAt = (batch: LiveBatch) => diagnose(snapshotWith([batch]), rulesWith())[0]?.beganAtMs;
+  expect(beganAt(processingBatch({ leaseToken: null }))).toBe(ago(30 * SECOND_MS));
+  expect(beganAt(processingBatch({ leaseToken: null, leasedAtMs: null }))).toBe(NOW);
+  expect(beganAt(pendingBatch({ runAfterMs: ahead(HOUR_MS), waitsUntilMs: ago(5) }))).toBe(ago(5));
+  expect(beganAt(pendingBatch({ runAfterMs: ahead(HOUR_MS) }))).toBe(NOW);
+});
+
+test("a moment to wait for without a reason is no reason, also while it lies ahead", () => {
+  expect(kindsOf(snapshotWith([pendingBatch({ runAfterMs: ahead(HOUR_MS), waitsUntilMs: ahead(HOUR_MS) })]))).toEqual([
+    "waiting_past_reset",
+  ]);
+});
+
+test("pages that are live in enrichment are stray, and not twins as well", () => {
+  const pages = [pendingBatch({ number: 8, type: "discovery" }), pendingBatch({ number: 9, type: "discovery" })];
+  expect(kindsOf(snapshotWith([processingBatch(), ...pages]))).toEqual(["stray_batch"]);
+});
+
+test("what the plan would do is in the evidence, with the batches that it would create, where it would create any", () => {
+  expect(diagnose(snapshotWith([], DISCOVERY), rulesWith())[0]?.evidence).toStrictEqual({
+    phase: "discovery",
+    races_pending: 0,
+    races_unserved: 0,
+    live_batches: 0,
+    total_batches: 3,
+    completed_batches: 3,
+    failed_batches: 0,
+    step: "create_discovery_batch",
+    batches_to_create: null,
+  });
+  const oneLeft = snapshotWith([], { plan: { phase: "discovery", listComplete: true, racesPending: 1 } });
+  expect(kindsOf(oneLeft)).toEqual(["missing_enrichment_batches"]);
+});
+
+test("a worker of this very process whose lease has no end is not idle as well", () => {
+  const batch = processingBatch({ leaseToken: leaseToken("ours"), leaseExpiresAtMs: null, leasedAtMs: ago(HOUR_MS) });
+  const ownLeases = new Map([[leaseToken("ours"), batch.id]]);
+  expect(kindsOf(snapshotWith([batch], { lastProgressAtMs: ago(HOUR_MS) }), rulesWith({ ownLeases }))).toEqual([
+    "impossible_lease",
+  ]);
+});
+
+test("where nobody knows when a batch was claimed, its progress alone counts", () => {
+  const idle = (idleMs: number) =>
+    kindsOf(snapshotWith([processingBatch({ leasedAtMs: null })], { lastProgressAtMs: ago(idleMs) }));
+  expect([idle(20 * MINUTE_MS), idle(20 * MINUTE_MS + 1)]).toEqual([[], ["no_progress"]]);
+});
+
+const QUEUED = { runAfterMs: ago(HOUR_MS), createdAtMs: ago(HOUR_MS) };
+const LONG_AGO = { lastProgressAtMs: ago(HOUR_MS) };
+
+test("nobody stands in a queue while the daemon is paused, or every worker is busy", () => {
+  const rules = { lastClaimAtMs: ago(HOUR_MS) };
+  const snapshot = snapshotWith([pendingBatch(QUEUED)], LONG_AGO);
+  expect(kindsOf(snapshot, rulesWith(rules))).toEqual(["queued_too_long"]);
+  expect(kindsOf(snapshot, rulesWith({ ...rules, isClaiming: false }))).toEqual([]);
+  expect(kindsOf(snapshot, rulesWith({ ...rules, isFull: true }))).toEqual([]);
+});
+
+test("a batch that is due only now hides none that has been due for long and that nobody claims", () => {
+  const batches = [
+    pendingBatch({ number: 1, runAfterMs: ago(1), createdAtMs: ago(HOUR_MS) }),
+    pendingBatch({ number: 2, ...QUEUED }),
+    pendingBatch({ number: 3, ...QUEUED }),
+    pendingBatch({ number: 4, runAfterMs: NOW, createdAtMs: ago(HOUR_MS) }),
+  ];
+  const findings = diagnose(snapshotWith(batches, LONG_AGO), rulesWith({ lastClaimAtMs: ago(HOUR_MS) }));
+  expect(findings).toMatchObject([{ kind: "queued_too_long", batchId: 42, evidence: { due_for_ms: HOUR_MS } }]);
+});
+
+test("for as long as requests of its class were held, nothing could be claimed", () => {
+  const rules = rulesWith({ lastClaimAtMs: ago(HOUR_MS), claimableSinceMs: ago(30 * MINUTE_MS) });
+  expect(diagnose(snapshotWith([pendingBatch(QUEUED)], LONG_AGO), rules)[0]?.evidence).toEqual({
+    due_for_ms: 30 * MINUTE_MS,
+    no_claim_for_ms: 30 * MINUTE_MS,
+    threshold_ms: 20 * MINUTE_MS,
+  });
+});
