@@ -115,14 +115,10 @@ function forced(node: Node): Change[] {
 function changesOfOperator(node: BinaryExpression): Change[] {
   const [left, right] = [node.left.getText(), node.right.getText()];
   const operator = node.operatorToken.getText();
-  if (operator === "??") {
-    return [
-      { kind: "fallback", text: left },
-      { kind: "fallback", text: right },
-    ];
-  }
   if (operator === "+" && [node.left, node.right].some(isTextual)) return [];
-  return (SWAPS[operator] ?? []).map((swap) => ({ kind: "operator", text: `${left} ${swap} ${right}` }));
+  const swapped = (SWAPS[operator] ?? []).map((swap) => ({ kind: "operator", text: `${left} ${swap} ${right}` }));
+  const alone = ["&&", "||", "??"].includes(operator) ? [left, right] : [];
+  return [...swapped, ...alone.map((text) => ({ kind: "operand", text }))];
 }
 
 /** Whether `+` joins texts there. */

@@ -212,6 +212,11 @@ test("the share of a list counts from a hundred activities on; of a shorter one 
   expect(newRaces(listing({ activitiesListed: 100, racesListed: 25 }), 10_000)).toBe(2_500);
   const short = listing({ activitiesListed: 99, racesListed: 99 });
   expect(newRaces(short, 11_320)).toBe(840);
+  const [rich, poor] = [
+    { activitiesListed: 900, racesListed: 900 },
+    { activitiesListed: 100, racesListed: 25 },
+  ];
+  expect(newRaces(listing(poor), 10_000, listing(rich))).toBe(2_500);
   // 100 activities of the club, of them 99 + 0 races.
   expect(newRaces(short, 10_000, listing({ activitiesListed: 1 }))).toBe(9_900);
   const [one, other] = [
@@ -285,6 +290,7 @@ test("the day pays too, less the headroom", () => {
 
 test("requests take their time: so many at once, from the quarter in which they go out, to the millisecond", () => {
   const slow = basis({ requestMs: SECOND_MS });
+  expect(forecastClub([enriching(5)], slow).doneAt.likelyMs).toBe(plusMs(MIDNIGHT, 625));
   expect(forecastClub([enriching(50)], slow).doneAt.likelyMs).toBe(plusMs(MIDNIGHT, 6_250));
   expect(forecastClub([enriching(150)], slow).doneAt.likelyMs).toBe(plusMs(at(0, 15), 6_250));
   expect(forecastClub([enriching(5)], basis({ requestMs: 1 })).doneAt.likelyMs).toBe(plusMs(MIDNIGHT, 1));
