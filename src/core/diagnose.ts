@@ -1,7 +1,6 @@
 import { diagnoseBatches } from "./diagnose-batches.ts";
 import { diagnosePlan } from "./diagnose-plan.ts";
 import {
-  ageProves,
   countsSinceMs,
   type DiagnosisRules,
   isOurs,
@@ -32,7 +31,7 @@ export function diagnose(snapshot: SyncSnapshot, rules: DiagnosisRules): readonl
 }
 
 function diagnoseProgress(snapshot: SyncSnapshot, batch: LiveBatch, rules: DiagnosisRules): Finding[] {
-  if (batch.status !== "processing" || batch.leaseToken === null || !ageProves(rules)) return [];
+  if (batch.status !== "processing" || batch.leaseToken === null) return [];
   const { leaseToken, leaseExpiresAtMs } = batch;
   if (leaseExpiresAtMs === null) return [];
   if (leaseExpiresAtMs <= rules.nowMs && !isOurs(rules, batch, leaseToken)) return [];
@@ -61,8 +60,7 @@ function diagnoseProgress(snapshot: SyncSnapshot, batch: LiveBatch, rules: Diagn
 }
 
 function diagnoseQueue(snapshot: SyncSnapshot, rules: DiagnosisRules): Finding[] {
-  if (snapshot.isPaused || !rules.isClaiming || rules.isFull || rules.hold !== undefined || !ageProves(rules))
-    return [];
+  if (snapshot.isPaused || !rules.isClaiming || rules.isFull || rules.hold !== undefined) return [];
   if (snapshot.liveBatches.some((batch) => batch.status === "processing")) return [];
   const oldest = longestDue(snapshot, rules.nowMs);
   if (oldest === undefined) return [];

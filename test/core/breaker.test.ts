@@ -232,3 +232,12 @@ test("a person's word makes it half open where it was open, for the same reason,
   expect(stateOf(open, later)).toBe("half_open");
   expect(halfOpened(open, later)).toBe(open);
 });
+
+test("an answer that speaks for all and is of no single thing suspects nothing, and half open it opens again at once", () => {
+  const inactive: Verdict = { says: "down", reason: "app_inactive" };
+  const open = after([inactive]);
+  expect(open.suspects).toEqual([]);
+  const again = after([inactive], halfOpened(open, NOW), { isProbe: true });
+  expect(again).toMatchObject({ openings: 2, suspects: [], open: { reason: "app_inactive" } });
+  expect(stateOf(again, NOW)).toBe("open");
+});

@@ -57,7 +57,10 @@ test("where nothing is live, or other races are unserved as well, batches are mi
   expect(withLive(3, true)).toEqual(["stray_race"]);
   expect(withLive(4, true)).toEqual(["missing_enrichment_batches"]);
   expect(withLive(3, false)).toEqual(["missing_enrichment_batches"]);
-  expect(kindsOf(snapshotWith([pendingBatch()], { plan: unserved(3, 8), strayRaces }))).toEqual(["exhausted_batches"]);
+  for (const size of [8, 1]) {
+    const plan = unserved(3, size);
+    expect(kindsOf(snapshotWith([pendingBatch()], { plan, strayRaces }))).toEqual(["exhausted_batches"]);
+  }
   expect(kindsOf(snapshotWith([pendingBatch()], { strayRaces, isPaused: true, plan: unserved(3) }))).toEqual([]);
 });
 

@@ -524,3 +524,15 @@ test("for as long as requests of its class were held, nothing could be claimed",
     threshold_ms: 20 * MINUTE_MS,
   });
 });
+
+test("while waits prove nothing, none is too long and none is over; what else is wrong is found", () => {
+  const rules = rulesWith({ waitsProveNothing: true });
+  for (const runAfterMs of [ahead(1), ahead(99 * HOUR_MS)])
+    expect(kindsOf(snapshotWith([pendingBatch({ runAfterMs })]), rules)).toEqual([]);
+  expect(kindsOf(snapshotWith([processingBatch({ leaseExpiresAtMs: NOW })]), rules)).toEqual(["orphaned_batch"]);
+});
+
+test("a batch of races that is live beside the page of a list is stray, and no twin of it", () => {
+  const page = pendingBatch({ number: 8, type: "discovery" });
+  expect(kindsOf(snapshotWith([page, pendingBatch({ number: 9 })], DISCOVERY))).toEqual(["stray_batch"]);
+});

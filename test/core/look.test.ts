@@ -37,6 +37,7 @@ describe("what a look means", () => {
     for (const [seen, race, outcome] of answers) {
       expect(judgeLook(seen, both)).toEqual({ race, end: settled(outcome), change: settled(outcome) } as never);
       expect(judgeLook(seen, look({ change: fresh }))).toMatchObject({ race, end: undefined } as never);
+      expect(judgeLook(seen, look({ end: fresh }))).toMatchObject({ race, change: undefined } as never);
     }
   });
 
@@ -166,4 +167,17 @@ test("a look is tried for 48 hours, and a deadline that is now, or has passed, p
   expect(LOOK_WITHIN_MS).toBe(48 * HOUR_MS);
   const soonestIn = (deadlineMs: number) => soonest(NOW, 1_000, plusMs(NOW, deadlineMs)) - NOW;
   expect([-1, 0, 1, 999, 1_000, 1_001].map(soonestIn)).toEqual([1_000, 1_000, 1, 999, 1_000, 1_000]);
+});
+
+test("where Strava answers nothing of use, what nobody told of is not settled either", () => {
+  const end: Notice = { receivedAtMs: NOW, misses: 0 };
+  const answers: readonly Seen[] = [
+    { saw: "nothing" },
+    { saw: "refusal" },
+    { saw: "no_access" },
+    { saw: "trouble" },
+    { saw: "hold", untilMs: ahead(1) },
+  ];
+  for (const seen of answers)
+    expect(judgeLook(seen, { nowMs: NOW, jitter: 0.5, isHeld: true, end, change: undefined }).change).toBeUndefined();
 });

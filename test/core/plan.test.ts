@@ -278,3 +278,8 @@ test("a page that fails for good ends the sync as failed", () => {
   expect(sync.end).toBe("fail");
   expect(sync.races.map((race) => race.state)).toEqual(["pending"]);
 });
+
+test("I1: no sync is complete while a race is pending, whoever is said to hold it", () => {
+  expect(planNextStep(input({ racesPending: 0 }), RULES)).toEqual({ step: "complete" });
+  expect(planNextStep(input({ racesPending: 1 }), RULES)).toBeUndefined();
+});

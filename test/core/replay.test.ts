@@ -104,6 +104,9 @@ test("when something was done last is known to the sync itself as well", () => {
     batches: [aBatch([aState(STARTED, { status: "processing" })])],
   });
   expect(snapshotAt(incident, after(5 * MINUTE_MS - 1)).lastProgressAtMs).toBe(STARTED);
+  // A race that settled before that does not make it earlier.
+  const race = aRace({ settled_at: after(MINUTE_MS), settled: "enriched", settled_by: "daemon" });
+  expect(snapshotAt({ ...incident, races: [race] }, after(9 * MINUTE_MS)).lastProgressAtMs).toBe(after(5 * MINUTE_MS));
   expect(kindsAt(incident, after(15 * MINUTE_MS))).toEqual([]);
   expect(kindsAt(incident, after(15 * MINUTE_MS + 1))).toEqual(["no_progress"]);
 });
@@ -376,6 +379,12 @@ test("stray races are told by the first of the batches that they are bound to", 
     snapshotAt(anIncident({ batches: [done(8), done(9)], races }), after(1)).strayRaces;
   expect(straysOf(bound(9), bound(8))).toEqual({ count: 2, batchId: batchId(8) });
   expect(straysOf(aRace({ bound: [] }))).toBeUndefined();
+  // One that failed, but not for good by its own doing, is no reason for smaller batches.
+  const cutOff = anIncident({ batches: [aBatch([aState(STARTED, { status: "failed" })])] });
+  expect(snapshotAt(cutOff, after(1))).toMatchObject({
+    plan: { unserved: [{ exhaustedSize: undefined, count: 1 }] },
+    strayRaces: { count: 1, batchId: 1 },
+  });
 });
 
 test("the rules of a check are those of the file; what held it back is known at the end alone", () => {

@@ -105,7 +105,7 @@ test("a wait is over at its moment: then the batch is in the queue", () => {
 });
 
 test("a paused sync waits for a person, also with nothing live", () => {
-  for (const batches of [[], [pendingBatch()]]) {
+  for (const batches of [[], [pendingBatch()], [processingBatch()]]) {
     expect(stateOf(snapshotWith(batches, { isPaused: true }))).toMatchObject({
       state: "waiting",
       waiting: { reason: "paused", resumesAtMs: null },
@@ -164,5 +164,11 @@ test("of batches that wait for the same moment the first says what for", () => {
 test("a list that nobody reads on is a stall whose missing batch will be made", () => {
   expect(warningOf(snapshotWith([], { plan: { phase: "discovery", listComplete: false } }))).toEndWith(
     "System will auto-create missing batches.",
+  );
+});
+
+test("a batch of the wrong phase is told of as what it is, though none of the right one is live", () => {
+  expect(warningOf(snapshotWith([pendingBatch({ number: 9, type: "discovery" })]))).toBe(
+    "Sync appears stalled: Batch 9 is live as discovery, but the sync is in enrichment. System will repair it at the next health check.",
   );
 });

@@ -29,6 +29,11 @@ test("a remedy is not judged while the sync waits", () => {
   expect(judgeFinding("pending", aftermath({ isWaiting: true, isFoundAgain: true }))).toBeUndefined();
 });
 
+test("nor while it stands in a queue that does not move: that is the daemon's trouble, and no remedy of the sync's failed", () => {
+  expect(judgeFinding("pending", aftermath({ isQueued: true, isFoundAgain: true }))).toBeUndefined();
+  expect(judgeFinding("pending", aftermath({ isQueued: false, isFoundAgain: true }))).toBe("failed");
+});
+
 test("a remedy is overtaken when the sync is cancelled, fails or is gone before anything was done", () => {
   for (const syncStatus of ["cancelled", "failed", undefined] as const)
     expect(judgeFinding("pending", aftermath({ syncStatus }))).toBe("superseded");
