@@ -22,6 +22,7 @@ export type Outcome =
   | "survived"
   | "unreached"; // no test comes there: a survivor too
 
+const LEARN_LIMIT_MS = 120_000;
 const LEAST_LIMIT_MS = 10_000;
 /** A mutant gets so many times the time, and so many times the questions, of the tests as they are. */
 const SLOWER = 10;
@@ -47,10 +48,16 @@ export function plantTree(top: string, files: readonly InstrumentedFile[]): Muta
 export async function learnReach(tree: MutantTree, path: string): Promise<TestFile> {
   const reachedPath = join(tree.folder, `${basename(path)}.reached.json`);
   const startMs = performance.now();
-  const { exitCode, output } = await runTests(tree, [path], { MUTATION_REACHED: reachedPath }, 120_000);
+  const { exitCode, output } = await runTests(tree, [path], { MUTATION_REACHED: reachedPath }, LEARN_LIMIT_MS);
   if (exitCode !== 0) throw new Error(`${path} fails with no mutant alive:\n${output}`);
   const { mutants, questions } = JSON.parse(readFileSync(reachedPath, "utf8")) as Reached;
   return { path, milliseconds: performance.now() - startMs, questions, reaches: new Set(mutants) };
+}
+
+/** @throws when the tests fail together though no mutant is alive: then a failure would prove nothing. */
+export async function proveSound(tree: MutantTree, paths: readonly string[]): Promise<void> {
+  const { exitCode, output } = await runTests(tree, paths, { MUTANT: "none" }, LEARN_LIMIT_MS);
+  if (exitCode !== 0) throw new Error(`the tests fail together with no mutant alive:\n${output}`);
 }
 
 /** Runs the tests that reach a mutant, those of its own file first, until one fails. */

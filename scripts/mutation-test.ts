@@ -16,7 +16,7 @@ import { seededDice } from "../src/core/dice.ts";
 import { instrumentFiles, type Mutant } from "./mutation-instrument.ts";
 import { type Explanation, reportOn, scoreOf } from "./mutation-report.ts";
 import { openResults, type Result } from "./mutation-results.ts";
-import { learnReach, plantTree, type TestFile, tryMutant } from "./mutation-runs.ts";
+import { learnReach, plantTree, proveSound, type TestFile, tryMutant } from "./mutation-runs.ts";
 
 /** In percent, with the survivors that are explained counted as survivors. */
 const WANTED_SCORE = 95;
@@ -44,8 +44,13 @@ const known = openResults(values.out, {
 });
 
 const tree = plantTree(top, files);
+process.once("SIGINT", () => {
+  tree.remove();
+  process.exit(130);
+});
 try {
   const tests = await inPool(testPaths, (path) => learnReach(tree, path));
+  await proveSound(tree, testPaths);
   print(`${mutants.length} mutants, ${tests.length} test files`);
   const results = await tryAll(tests);
   print(reportOn(results, explanations));

@@ -415,6 +415,9 @@ test("a stretch without a claim counts to its very end, and age proves nothing a
   const { rules } = optionsOf(incident);
   const lastClaimAt = (ms: number) => rulesAt(incident, after(ms), rules).lastClaimAtMs - STARTED;
   expect([9, 11, 20, 21].map(lastClaimAt)).toEqual([9, 10, 10, 21]);
+  const overlapping = [...claimless, { from: after(15), until: after(25) }];
+  const both = { ...incident, daemon: { ...incident.daemon, claimless: overlapping } };
+  expect([18, 22].map((ms) => rulesAt(both, after(ms), rules).lastClaimAtMs)).toEqual([after(10), after(15)]);
   const provesFrom = (ms: number, health_period_ms: number) => {
     const config = { ...incident.config, health_period_ms };
     return rulesAt({ ...incident, config }, after(ms), rules).ageProvesNothingUntilMs;
