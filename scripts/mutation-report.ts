@@ -1,4 +1,5 @@
 import { renderTable } from "../src/cli/table.ts";
+import type { Mutant } from "./mutation-instrument.ts";
 import type { Result } from "./mutation-results.ts";
 
 /** Why a mutant may live: what it does differently nobody can see. */
@@ -11,8 +12,15 @@ export type Explanation = {
 
 export type Score = { readonly mutants: number; readonly killed: number; readonly explained: number };
 
-/** A table of the files and their sum, then the survivors that nothing explains, then explanations that nothing needs. */
-export function reportOn(results: readonly Result[], explanations: readonly Explanation[]): string {
+/**
+ * A table of the files and their sum, then the survivors that nothing explains, then explanations that nothing needs.
+ * @param mutants all that there are, tried or not.
+ */
+export function reportOn(
+  results: readonly Result[],
+  mutants: readonly Mutant[],
+  explanations: readonly Explanation[],
+): string {
   const files = [...new Set(results.map((result) => result.file))];
   const rows = files.map((file) =>
     row(
@@ -29,7 +37,7 @@ export function reportOn(results: readonly Result[], explanations: readonly Expl
     row("all", scoreOf(results, explanations)),
   ]);
   const unexplained = results.filter((result) => isSurvivor(result) && !isExplained(result, explanations));
-  const stale = explanations.filter((one) => isStale(one, results));
+  const stale = explanations.filter((one) => isStale(one, mutants, results));
   return [
     table,
     "",
@@ -53,13 +61,15 @@ const isSurvivor = ({ outcome }: Result): boolean => outcome === "survived" || o
 const isExplained = (result: Result, explanations: readonly Explanation[]): boolean =>
   explanations.some((one) => isAbout(one, result));
 
-const isAbout = (one: Explanation, { file, original, mutated }: Result): boolean =>
+const isAbout = (one: Explanation, { file, original, mutated }: Mutant): boolean =>
   one.file === file && one.original === original && one.mutated === mutated;
 
-/** Its file was tried, and the mutant is gone or killed. */
-const isStale = (one: Explanation, results: readonly Result[]): boolean =>
-  results.some(({ file }) => file === one.file) &&
-  !results.some((result) => isSurvivor(result) && isAbout(one, result));
+/** Its mutant is gone from the code, or was tried and killed. */
+function isStale(one: Explanation, mutants: readonly Mutant[], results: readonly Result[]): boolean {
+  if (!mutants.some((mutant) => isAbout(one, mutant))) return true;
+  const tried = results.filter((result) => isAbout(one, result));
+  return tried.length > 0 && !tried.some(isSurvivor);
+}
 
 function row(name: string, score: Score): string[] {
   const { mutants, killed, explained } = score;
