@@ -11,6 +11,7 @@ import { migrate } from "./migrate.ts";
 import { openapi } from "./openapi.ts";
 import { sandbox } from "./sandbox.ts";
 import { serve } from "./serve.ts";
+import { simulate } from "./simulate.ts";
 import { status } from "./status.ts";
 import { sync } from "./sync.ts";
 import { tokenCreate } from "./token-create.ts";
@@ -37,6 +38,7 @@ export const COMMANDS: readonly Command[] = [
   webhookShow,
   webhookCreate,
   webhookDelete,
+  simulate,
   migrate,
   tokenCreate,
   tokenList,

@@ -1,0 +1,41 @@
+import type { Clock } from "../core/units.ts";
+
+/** What happened, line by line, with the moment of each: the same plan gives the same bytes. */
+export class Diary {
+  readonly #clock: Clock;
+  readonly #hasher = new Bun.CryptoHasher("sha256");
+  readonly #listen: ((line: string) => void) | undefined;
+  #unhashed: string[] = [];
+  #lines = 0;
+
+  /** @param listen is given each line; left out, they are only counted and hashed. */
+  constructor(clock: Clock, listen?: (line: string) => void) {
+    this.#clock = clock;
+    this.#listen = listen;
+  }
+
+  note(text: string): void {
+    const line = `${new Date(this.#clock.nowMs()).toISOString()} ${text}`;
+    this.#lines++;
+    this.#listen?.(line);
+    this.#unhashed.push(line);
+    if (this.#unhashed.length >= LINES_A_STEP) this.#hash();
+  }
+
+  get lines(): number {
+    return this.#lines;
+  }
+
+  /** SHA-256 of all lines, the first 16 digits. Ends the diary. */
+  digest(): string {
+    this.#hash();
+    return this.#hasher.digest("hex").slice(0, 16);
+  }
+
+  #hash(): void {
+    for (const line of this.#unhashed) this.#hasher.update(`${line}\n`);
+    this.#unhashed = [];
+  }
+}
+
+const LINES_A_STEP = 200;

@@ -1,0 +1,68 @@
+import type { Clock } from "../core/units.ts";
+import type { Happening } from "./plan.ts";
+
+/** By happenings: what they excuse. */
+export type Disturbance =
+  | "others_spend" // quota: somebody else spends, or limits change
+  | "rows_by_hand" // rows are not what the daemon wrote
+  | "wrong_clock"
+  | "second_process"
+  | "database_fails"
+  | "strava_faults"
+  /** Work is held up for long, by answers that never come or by a person. */
+  | "hung";
+
+/** What has disturbed the daemon, and until when: by it some breaches are excused. */
+export class Disturbances {
+  readonly #clock: Clock;
+  readonly #disturbed = new Map<Disturbance, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  happens(happening: Happening): void {
+    for (const disturbance of disturbancesOf(happening)) this.#disturb(disturbance, durationOf(happening));
+  }
+
+  /** Something excuses some breaches from now on, for so long. */
+  #disturb(disturbance: Disturbance, forMs: number): void {
+    const untilMs = this.#clock.nowMs() + forMs;
+    this.#disturbed.set(disturbance, Math.max(untilMs, this.#disturbed.get(disturbance) ?? 0));
+  }
+
+  /** Whether there was such a disturbance, ever, or since a moment. */
+  was(disturbance: Disturbance, sinceMs = 0): boolean {
+    const untilMs = this.#disturbed.get(disturbance);
+    return untilMs !== undefined && untilMs >= sinceMs;
+  }
+}
+
+function disturbancesOf(happening: Happening): readonly Disturbance[] {
+  switch (happening.what) {
+    case "spend_quota":
+    case "other_client":
+    case "other_limits":
+      return ["others_spend"];
+    case "hand":
+      return ["rows_by_hand"];
+    case "wrong_clock":
+    case "sleep":
+    case "slow_statement":
+      return ["wrong_clock"];
+    case "second_process":
+      return ["second_process"];
+    case "database_fails":
+    case "locked":
+      return ["database_fails"];
+    case "strava_fault":
+      return ["slow", "hang"].includes(happening.rule.action.type) ? ["strava_faults", "hung"] : ["strava_faults"];
+    default:
+      return [];
+  }
+}
+
+function durationOf(happening: Happening): number {
+  if (happening.what === "strava_fault") return happening.rule.forMs ?? Number.POSITIVE_INFINITY;
+  return "forMs" in happening ? happening.forMs : 0;
+}

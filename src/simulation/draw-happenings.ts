@@ -1,0 +1,220 @@
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
+import type { FaultAction, FaultRule } from "../sandbox/faults.ts";
+import { DEED_NAMES } from "./hand.ts";
+import type { AthleteDeed, Happening, MachineTrouble, Moment, PersonsDeed, Setting, StravaTrouble } from "./plan.ts";
+import type { Rolls } from "./rolls.ts";
+
+type Happens = AthleteDeed | StravaTrouble | MachineTrouble | PersonsDeed;
+
+/** What a club does in its weeks, and what befalls it: some seeds are quiet, and some are not. */
+export function drawHappenings(rolls: Rolls, plan: Setting, weeks: number): readonly Happening[] {
+  const happenings: Happening[] = [];
+  const add = (afterMs: number, happens: Happens, on?: Moment["on"]): void => {
+    if (afterMs >= plan.durationMs) return;
+    const moment = { afterMs: Math.max(2 * MINUTE_MS, Math.floor(afterMs)), ...(on === undefined ? {} : { on }) };
+    happenings.push({ ...moment, ...happens });
+  };
+  const anyTime = () => rolls.whole(2 * MINUTE_MS, plan.durationMs - HOUR_MS);
+  // Syncs by hand, so that there is something to be disturbed; trouble comes mostly while one runs.
+  const busy: number[] = [];
+  for (let n = rolls.whole(2, 5) * weeks; n > 0; n--) {
+    const afterMs = anyTime();
+    busy.push(afterMs);
+    add(afterMs, {
+      what: "start_sync",
+      athlete: rolls.whole(0, 9),
+      mode: rolls.pick(["full", "full", "incremental"]),
+      restart: rolls.chance(0.3),
+    });
+  }
+  const inTheMiddle = () => (rolls.chance(0.75) ? rolls.pick(busy) + rolls.skewed(0, 10 * MINUTE_MS) : anyTime());
+  for (let n = rolls.whole(3, 14) * weeks; n > 0; n--) add(anyTime(), drawAthleteDeed(rolls));
+  const troubles = rolls.pick([0, 3, 6, 10, 16, 24]) * weeks;
+  for (let n = 0; n < troubles; n++) {
+    const on = rolls.chance(0.6) ? drawEdge(rolls) : undefined;
+    // What waits for its edge is set just before the work begins.
+    add(on === undefined ? inTheMiddle() : rolls.pick(busy) - 1, drawTrouble(rolls), on);
+  }
+  return happenings.sort((a, b) => a.afterMs - b.afterMs);
+}
+
+const drawEdge = (rolls: Rolls): Moment["on"] => ({
+  edge: rolls.pick(["timer", "request", "answered", "committed"] as const),
+  nth: rolls.skewed(1, 60),
+});
+
+function drawAthleteDeed(rolls: Rolls): AthleteDeed {
+  const athlete = rolls.whole(0, 9);
+  const kind = rolls.whole(0, 19);
+  if (kind < 9) {
+    const beganAgoMs = rolls.chance(0.3) ? rolls.whole(1, 40 * 24) * HOUR_MS : rolls.whole(1, 180) * MINUTE_MS;
+    return { what: "upload", athlete, isRace: rolls.chance(0.5), beganAgoMs, isPrivate: rolls.chance(0.15) };
+  }
+  if (kind < 15) {
+    const to = rolls.pick(["other_name", "race", "no_race", "private", "public"] as const);
+    return { what: "edit", athlete, activity: rolls.whole(0, 400), to };
+  }
+  if (kind < 18) return { what: "delete", athlete, activity: rolls.whole(0, 400) };
+  return rolls.chance(0.5) ? { what: "revoke", athlete } : { what: "sign_in", athlete };
+}
+
+function drawTrouble(rolls: Rolls): Happens {
+  const kind = rolls.whole(0, 9);
+  if (kind < 4) return drawMachineTrouble(rolls);
+  if (kind < 7) return drawStravaTrouble(rolls);
+  return drawPersonsDeed(rolls);
+}
+
+function drawMachineTrouble(rolls: Rolls): MachineTrouble {
+  switch (rolls.whole(0, 9)) {
+    case 0:
+    case 1:
+    case 2: {
+      const edge = rolls.pick([
+        "call",
+        "write",
+        "begin",
+        "commit",
+        "committed",
+        "timer",
+        "request",
+        "answered",
+      ] as const);
+      const downMs = rolls.chance(0.8) ? rolls.whole(1, 300) * SECOND_MS : rolls.whole(1, 600) * MINUTE_MS;
+      return { what: "crash", edge, nth: rolls.skewed(1, edge === "call" || edge === "write" ? 400 : 40), downMs };
+    }
+    case 3:
+      return { what: "stop", downMs: rolls.whole(1, 1_800) * SECOND_MS };
+    case 4:
+      return { what: "sleep", forMs: rolls.skewed(1, 600) * MINUTE_MS };
+    case 5:
+      return {
+        what: "wrong_clock",
+        byMs: rolls.pick([-1, 1]) * rolls.skewed(1, 1_440) * MINUTE_MS,
+        forMs: rolls.skewed(1, 600) * MINUTE_MS,
+      };
+    case 6: {
+      const code = rolls.pick(["SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR"] as const);
+      const edge =
+        code === "SQLITE_BUSY"
+          ? "begin"
+          : rolls.pick(
+              code === "SQLITE_FULL" ? (["write", "commit"] as const) : (["call", "write", "commit"] as const),
+            );
+      return {
+        what: "database_fails",
+        code,
+        edge,
+        nth: rolls.skewed(1, 60),
+        times: rolls.skewed(1, 20),
+        rollsBack: code !== "SQLITE_BUSY" && rolls.chance(0.5),
+      };
+    }
+    case 7:
+      return { what: "locked", forMs: rolls.skewed(1, 240) * SECOND_MS };
+    case 8:
+      return { what: "slow_statement", nth: rolls.skewed(1, 200), takesMs: rolls.skewed(50, 90_000) };
+    default:
+      return { what: "second_process", forMs: rolls.skewed(1, 60) * MINUTE_MS };
+  }
+}
+
+function drawStravaTrouble(rolls: Rolls): StravaTrouble {
+  const athlete = rolls.whole(0, 9);
+  switch (rolls.whole(0, 12)) {
+    case 0:
+      return { what: "spend_quota", requests: rolls.whole(1, 120) };
+    case 1:
+      return { what: "other_client", share: rolls.whole(5, 60) / 100, forMs: rolls.whole(1, 48) * HOUR_MS };
+    case 2:
+      return {
+        what: "other_limits",
+        quarterLimit: rolls.whole(5, 200),
+        dayLimit: rolls.whole(60, 2_000),
+        forMs: rolls.whole(1, 24) * HOUR_MS,
+      };
+    case 3:
+      return { what: "token_dies", athlete };
+    case 4:
+      return {
+        what: "events_go_astray",
+        levers: {
+          drop: rolls.whole(0, 5) / 10,
+          double: rolls.whole(0, 5) / 10,
+          delayMs: { min: 0, max: rolls.whole(0, 600) * SECOND_MS },
+          hold: rolls.chance(0.2),
+        },
+        forMs: rolls.whole(1, 48) * HOUR_MS,
+      };
+    case 5:
+      return { what: "event_flood", events: rolls.skewed(1, 200), isGarbage: rolls.chance(0.4) };
+    default:
+      return { what: "strava_fault", rule: drawFault(rolls) };
+  }
+}
+
+function drawFault(rolls: Rolls): FaultRule {
+  const kind = rolls.pick([undefined, "list", "detail", "detail", "token", "athlete"] as const);
+  const times = rolls.chance(0.6) ? rolls.skewed(1, 30) : 100_000;
+  return {
+    match: {
+      nth: rolls.skewed(1, 20),
+      ...(kind === undefined ? {} : { kind }),
+      ...(rolls.chance(0.3) ? { share: rolls.whole(1, 10) / 10 } : {}),
+    },
+    times,
+    // An outage ends; what is for good is not Strava's way, but for a single thing.
+    forMs: rolls.skewed(1, 12 * 60) * MINUTE_MS,
+    action: drawAction(rolls),
+  };
+}
+
+const ACTIONS: readonly FaultAction[] = [
+  { type: "status", status: 500 },
+  { type: "status", status: 503 },
+  { type: "status", status: 429, rateHeaders: false },
+  { type: "status", status: 401 },
+  { type: "status", status: 403 },
+  { type: "status", status: 404 },
+  { type: "html" },
+  { type: "truncated" },
+  { type: "empty" },
+  { type: "hang" },
+  { type: "reset" },
+  { type: "reset", code: "ENOTFOUND" },
+  { type: "lost_response" },
+  { type: "no_rate_headers" },
+  { type: "wrong_athlete" },
+  { type: "change_headers", headers: { Date: null } },
+];
+
+function drawAction(rolls: Rolls): FaultAction {
+  return rolls.chance(0.1) ? { type: "slow", ms: rolls.whole(1, 90) * SECOND_MS } : rolls.pick(ACTIONS);
+}
+
+function drawPersonsDeed(rolls: Rolls): PersonsDeed {
+  const athlete = rolls.whole(0, 9);
+  switch (rolls.whole(0, 13)) {
+    case 0:
+      return { what: "pause_sync", athlete, forMs: rolls.skewed(1, 1_440) * MINUTE_MS };
+    case 1:
+      return { what: "cancel_sync", athlete };
+    case 2:
+      return { what: "retry_failed", athlete };
+    case 3:
+      return { what: "erase_athlete", athlete };
+    case 4:
+    case 5:
+      return { what: "edit_race", race: rolls.whole(0, 200), isHidden: rolls.chance(0.5) };
+    case 6:
+      return { what: "change_thresholds", minutes: rolls.pick([null, 1, 2, 15]) };
+    case 7:
+      return { what: "pause_daemon", forMs: rolls.skewed(1, 600) * MINUTE_MS };
+    case 8:
+      return { what: "check_health" };
+    case 9:
+      return { what: "start_sync", athlete, mode: rolls.pick(["full", "incremental"]), restart: true };
+    default:
+      return { what: "hand", deed: rolls.pick(DEED_NAMES), nth: rolls.whole(0, 5) };
+  }
+}

@@ -1,0 +1,72 @@
+import type { DaemonProcess } from "./daemon-process.ts";
+import { driverError, ProcessDied } from "./driver.ts";
+import type { Holder } from "./edges.ts";
+import type { MachineTrouble } from "./plan.ts";
+import type { World } from "./world.ts";
+
+/** What befalls the box, the process and its database. */
+export function happenOnMachine(world: World, trouble: MachineTrouble): void {
+  const { machine, outside, edges } = world;
+  switch (trouble.what) {
+    case "crash":
+      edges.set(trouble.edge, trouble.nth, (holder) => {
+        world.crash(holder as DaemonProcess, trouble.downMs, `at ${trouble.edge}`);
+        throw new ProcessDied();
+      });
+      return;
+    case "stop":
+      world.stop(trouble.downMs);
+      return;
+    case "sleep":
+      machine.sleep(trouble.forMs);
+      return;
+    case "wrong_clock":
+      machine.setWrong(trouble.byMs);
+      outside.after(trouble.forMs, () => machine.setWrong(0));
+      return;
+    case "database_fails":
+      failDatabase(world, trouble);
+      return;
+    case "locked":
+      lock(world, trouble.forMs);
+      return;
+    case "slow_statement":
+      edges.set("call", trouble.nth, () => world.time.skip(trouble.takesMs));
+      return;
+    case "second_process":
+      world.startRival();
+      outside.after(trouble.forMs, () => endRival(world));
+      return;
+    default:
+      trouble satisfies never;
+  }
+}
+
+export function endRival(world: World): void {
+  if (world.rival !== undefined) world.crash(world.rival, 0, "nobody wanted it");
+}
+
+function failDatabase(world: World, trouble: Extract<MachineTrouble, { what: "database_fails" }>): void {
+  const { code, edge, rollsBack } = trouble;
+  const arm = (nth: number, times: number): void => {
+    world.edges.set(edge, nth, () => {
+      if (times > 1) arm(1, times - 1);
+      const { client } = world.file;
+      if (rollsBack && client.inTransaction) client.run("ROLLBACK");
+      throw driverError(code);
+    });
+  };
+  arm(trouble.nth, trouble.times);
+}
+
+/** No transaction that writes can begin for so long. */
+function lock(world: World, forMs: number): void {
+  const untilMs = world.time.nowMs() + forMs;
+  const refuse = (_holder: Holder): void => {
+    if (world.time.nowMs() >= untilMs) return;
+    callOff = world.edges.set("begin", 1, refuse);
+    throw driverError("SQLITE_BUSY");
+  };
+  let callOff = world.edges.set("begin", 1, refuse);
+  world.outside.after(forMs, () => callOff());
+}

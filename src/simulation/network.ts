@@ -1,0 +1,74 @@
+import type { Clock, Fetch } from "../core/units.ts";
+import type { DaemonProcess } from "./daemon-process.ts";
+import type { Edges } from "./edges.ts";
+import type { Machine } from "./machine.ts";
+
+/** A request of ours that is on its way, or was when its process died. */
+export type Errand = {
+  readonly process: DaemonProcess;
+  readonly method: string;
+  readonly path: string;
+  readonly sentAtMs: number;
+  /** When its answer, or its failure, reached the process; and how many commits there had been by then. */
+  heardAtMs: number | undefined;
+  commitsBefore: number;
+};
+
+/** The way from the daemon to Strava: what is on it when a process dies is lost, and a machine that sleeps hears nothing. */
+export class Network {
+  readonly #machine: Machine;
+  readonly #edges: Edges;
+  readonly #clock: Clock;
+  readonly #strava: Fetch;
+  readonly #listen: { sent(errand: Errand): void; heard(errand: Errand, status: number): void };
+  readonly errands: Errand[] = [];
+
+  constructor(parts: {
+    machine: Machine;
+    edges: Edges;
+    clock: Clock;
+    strava: Fetch;
+    listen: { sent(errand: Errand): void; heard(errand: Errand, status: number): void };
+  }) {
+    this.#machine = parts.machine;
+    this.#edges = parts.edges;
+    this.#clock = parts.clock;
+    this.#strava = parts.strava;
+    this.#listen = parts.listen;
+  }
+
+  carry(process: DaemonProcess, request: Request): Promise<Response> {
+    this.#edges.pass("request", process);
+    const { pathname, search } = new URL(request.url);
+    const errand: Errand = {
+      process,
+      method: request.method,
+      path: pathname + search,
+      sentAtMs: this.#clock.nowMs(),
+      heardAtMs: undefined,
+      commitsBefore: 0,
+    };
+    this.errands.push(errand);
+    this.#listen.sent(errand);
+    return new Promise((resolve, reject) => {
+      const arrive = (status: number, settle: () => void) =>
+        this.#machine.deliver(() => {
+          if (!process.isAlive()) return;
+          try {
+            this.#edges.pass("answered", process);
+          } catch (error) {
+            // It died with the answer on the wire.
+            return reject(error);
+          }
+          errand.heardAtMs = this.#clock.nowMs();
+          errand.commitsBefore = this.#edges.count("committed");
+          this.#listen.heard(errand, status);
+          settle();
+        });
+      this.#strava(request).then(
+        (response) => arrive(response.status, () => resolve(response)),
+        (error: unknown) => arrive(0, () => reject(error)),
+      );
+    });
+  }
+}

@@ -1,0 +1,218 @@
+import { DAY_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
+import type { DaemonProcess } from "./daemon-process.ts";
+import { ProcessDied } from "./driver.ts";
+import type { Errand } from "./network.ts";
+import type { Scene } from "./scene.ts";
+import { checkStanding, type StandingFound } from "./standing-checks.ts";
+
+/** What must hold and does not, for the first time. */
+export type Breach = {
+  /** `I1` to `I12` as in ARCHITECTURE.md, or `uncaught`, `server_error`, `liveness`, `database`, `counters`. */
+  readonly invariant: string;
+  readonly says: string;
+  readonly atMs: number;
+};
+
+/** What was answered is committed in the next turn, or not at all. */
+const COMMITTED_WITHIN_MS = 50;
+/** How often rows are looked at. */
+const LOOK_EVERY_MS = 10 * MINUTE_MS;
+const LOOK_AGAIN_MS = 2 * MINUTE_MS;
+/** The first tick of the processor comes within a minute of a start; what it wakes needs a moment. */
+const FIRST_TICK_MS = 62 * SECOND_MS;
+
+/** Looks on, and holds the daemon to its invariants. */
+export class Oracle {
+  readonly #scene: Scene;
+  readonly #lines: string[] = [];
+  readonly edits = new Map<number, { readonly name: string; readonly isHidden: boolean }>();
+  /** Errands that processes were on when they died, or whose answer they may not have booked. */
+  readonly lost: Errand[] = [];
+  /** The sync in which the detail of an activity was stored last. */
+  readonly #stored = new Map<number, number>();
+  breach: Breach | undefined;
+  refusals = 0;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+    scene.outside.after(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  break(invariant: string, says: string): void {
+    if (this.breach !== undefined) return;
+    this.breach = { invariant, says, atMs: this.#scene.time.nowMs() };
+    this.#scene.diary.note(`BROKEN ${invariant}: ${says}`);
+  }
+
+  started(process: DaemonProcess): void {
+    this.#scene.outside.after(FIRST_TICK_MS, () => {
+      if (process === this.#scene.daemon && this.breach === undefined) this.#checkStart(process);
+    });
+  }
+
+  died(process: DaemonProcess): void {
+    const commits = this.#scene.edges.count("committed");
+    for (const errand of this.#scene.network.errands) {
+      if (errand.process !== process) continue;
+      // Heard, and perhaps not yet committed: the next commit may have been somebody else's.
+      if (errand.heardAtMs === undefined || commits <= errand.commitsBefore + 1) this.lost.push(errand);
+    }
+  }
+
+  heardLine(line: string): void {
+    this.#lines.push(line);
+  }
+
+  /** All that was logged. */
+  get log(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** A timer's work threw. */
+  threw(error: unknown): void {
+    if (!(error instanceof ProcessDied)) this.break("uncaught", `A timer's work threw: ${describe(error)}`);
+  }
+
+  /** A promise that nobody waited for was rejected. */
+  rejected(error: unknown): void {
+    if (!(error instanceof ProcessDied)) this.break("uncaught", `A rejection that nobody handles: ${describe(error)}`);
+  }
+
+  sawServerError(says: string): void {
+    if (!this.#scene.disturbances.was("database_fails") && !this.#scene.disturbances.was("rows_by_hand"))
+      this.break("server_error", says);
+  }
+
+  edited(race: number, edit: { readonly name: string; readonly hidden: boolean }): void {
+    this.edits.set(race, { name: edit.name, isHidden: edit.hidden });
+  }
+
+  /** I3, I4: a detail is asked for once at a time, and not again once it is stored. */
+  sent(errand: Errand): void {
+    const id = detailAskedFor(errand);
+    if (id === undefined) return;
+    const twin = this.#scene.network.errands.find(
+      (other) =>
+        other !== errand &&
+        other.path === errand.path &&
+        other.process === errand.process &&
+        other.heardAtMs === undefined &&
+        errand.sentAtMs - other.sentAtMs < MINUTE_MS,
+    );
+    const syncId = this.#syncThatTakes(id);
+    if (syncId === undefined) return;
+    if (twin !== undefined && !this.#isLookedAt(id)) {
+      this.break("I3", `The detail of activity ${id} is asked for twice at once`);
+    }
+    if (this.#stored.get(id) === syncId && !this.#mayAskAgain()) {
+      this.break("I4", `The detail of activity ${id} was stored in sync ${syncId}, and is asked for again`);
+    }
+  }
+
+  /** Whether an event leads to a look at an activity, which is beside any sync. */
+  #isLookedAt(activityId: number): boolean {
+    return (
+      this.#scene.file.client
+        .query<unknown, [number]>("SELECT 1 FROM strava_events WHERE object_id = ?1 AND settled_at_ms IS NULL")
+        .get(activityId) !== null
+    );
+  }
+
+  #mayAskAgain(): boolean {
+    const sinceMs = this.#scene.time.nowMs() - DAY_MS;
+    const excuses = ["rows_by_hand", "second_process", "database_fails", "strava_faults"] as const;
+    return this.#scene.curses.size > 0 || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs));
+  }
+
+  heard(errand: Errand, status: number): void {
+    const id = detailAskedFor(errand);
+    if (id !== undefined && status === 200) this.#scene.outside.after(COMMITTED_WITHIN_MS, () => this.#noteStored(id));
+    if (status !== 429) return;
+    this.refusals++;
+    const { time } = this.#scene;
+    const dayMs = Math.floor(time.nowMs() / DAY_MS) * DAY_MS;
+    const isExcused = (["others_spend", "wrong_clock", "second_process", "strava_faults"] as const).some((what) =>
+      this.#scene.disturbances.was(what, dayMs - QUARTER_MS),
+    );
+    if (!isExcused)
+      this.break("I5", `Strava refused ${errand.method} ${errand.path} (429), and nobody else spends its quota`);
+  }
+
+  #noteStored(activityId: number): void {
+    const row = this.#scene.file.client
+      .query<{ syncId: number | null }, [number]>(
+        "SELECT settled_in_sync_id AS syncId FROM races WHERE strava_activity_id = ?1 AND enrichment = 'enriched'",
+      )
+      .get(activityId);
+    if (row?.syncId != null) this.#stored.set(activityId, row.syncId);
+  }
+
+  /** The sync whose batch is enriching the race that an activity is. */
+  #syncThatTakes(activityId: number): number | undefined {
+    return this.#scene.file.client
+      .query<{ syncId: number }, [number]>(
+        `SELECT b.sync_id AS syncId FROM races r JOIN batches b ON b.id = r.batch_id
+         WHERE r.strava_activity_id = ?1 AND b.status = 'processing' AND b.type = 'enrichment'`,
+      )
+      .get(activityId)?.syncId;
+  }
+
+  #look(): void {
+    if (this.breach !== undefined) return;
+    this.#scene.outside.after(LOOK_EVERY_MS, () => this.#look());
+    const found = checkStanding(this.#scene);
+    if (found?.mayPass === false) this.break(found.invariant, found.says);
+    else if (found !== undefined) this.#scene.outside.after(LOOK_AGAIN_MS, () => this.#lookAgain(found));
+  }
+
+  /** What ends by itself within a moment (a hold that is just over) was nothing. */
+  #lookAgain(before: StandingFound): void {
+    const found = checkStanding(this.#scene);
+    if (this.breach === undefined && found?.key === before.key) this.break(found.invariant, found.says);
+  }
+
+  /** I7: what was due at the start goes on within a tick of the processor. */
+  #checkStart(process: DaemonProcess): void {
+    const { file, machine } = this.#scene;
+    const { processor, context } = process.parts;
+    const isFree = processor.view().isClaiming && processor.view().running < context.rules.concurrency;
+    if (machine.isAsleep() || !isFree || context.governor.hold("schedule") !== undefined) return;
+    if (
+      this.#scene.disturbances.was("database_fails", process.startedAtMs) ||
+      this.#scene.disturbances.was("wrong_clock", process.startedAtMs)
+    )
+      return;
+    const abandoned = file.client
+      .query<{ id: number }, [string, number]>(
+        "SELECT id FROM batches WHERE status = 'processing' AND owner <> ?1 AND leased_at_ms < ?2",
+      )
+      .get(context.owner, process.startedAtMs);
+    if (abandoned !== null && this.#scene.rival === undefined && !this.#scene.disturbances.was("rows_by_hand")) {
+      this.break(
+        "I7",
+        `Batch ${abandoned.id} was left by a process that died, and nobody has taken it up a minute later`,
+      );
+    }
+    const left = file.client
+      .query<{ id: number }, [number]>(
+        `SELECT b.id FROM batches b JOIN syncs s ON s.id = b.sync_id
+         WHERE b.status = 'pending' AND b.run_after_ms <= ?1 AND b.created_at_ms < ?1 AND ifnull(b.leased_at_ms, 0) < ?1
+           AND s.status = 'in_progress' AND s.paused_at_ms IS NULL AND b.type = s.phase
+           AND NOT EXISTS (SELECT 1 FROM batches o WHERE o.sync_id = s.id AND o.status = 'processing')
+           AND ifnull(s.last_activity_at_ms, 0) < ?1`,
+      )
+      .get(process.startedAtMs);
+    if (left !== null)
+      this.break("I7", `Batch ${left.id} was due at the start, and nobody has claimed it a minute later`);
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ""}` : String(error);
+}
+
+/** The activity whose detail an errand asks for. */
+export function detailAskedFor({ method, path }: Errand): number | undefined {
+  const [, id] = /^\/api\/v3\/activities\/(\d+)(?:\?|$)/.exec(path) ?? [];
+  return method === "GET" && id !== undefined ? Number(id) : undefined;
+}

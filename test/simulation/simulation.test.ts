@@ -1,0 +1,55 @@
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { drawPlan } from "../../src/simulation/draw-plan.ts";
+import type { Happening, Plan } from "../../src/simulation/plan.ts";
+import { runPlan } from "../../src/simulation/run-plan.ts";
+import { shrink } from "../../src/simulation/shrink.ts";
+
+const PLANS = join(import.meta.dir, "plans");
+
+/** The diary of a run, line by line, and what came of it. */
+function diaryOf(plan: Plan) {
+  const lines: string[] = [];
+  return { ran: runPlan(plan, (line) => lines.push(line)), lines };
+}
+
+test("the same seed gives the same diary, byte for byte, and another seed another one", () => {
+  const plan = { ...drawPlan(12), durationMs: 2 * 86_400_000 };
+  const [first, second] = [diaryOf(plan), diaryOf(plan)];
+  expect(second.lines).toEqual(first.lines);
+  expect(second.ran).toEqual(first.ran);
+  expect(first.lines.length).toBeGreaterThan(50);
+  expect(runPlan({ ...plan, seed: 13 }).digest).not.toBe(first.ran.digest);
+});
+
+test("a plan survives being written to a file and read again", () => {
+  const plan = drawPlan(31);
+  expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+});
+
+for (const file of readdirSync(PLANS).filter((name) => name.endsWith(".json"))) {
+  test(`a plan that broke once breaks nothing any more: ${file}`, () => {
+    const plan = JSON.parse(readFileSync(join(PLANS, file), "utf8")) as Plan;
+    expect(runPlan(plan).breach).toBeUndefined();
+  });
+}
+
+test("a broken plan is cut down to the happenings that break it, and to the athletes", () => {
+  const plan = drawPlan(77);
+  const needed = [plan.happenings[2], plan.happenings[7]] as Happening[];
+  const breach = { invariant: "I1", says: "broken", atMs: plan.startMs + plan.durationMs };
+  const run = ({ happenings }: Plan) => (needed.every((one) => happenings.includes(one)) ? breach : undefined);
+  const shrunk = shrink(plan, breach, run);
+  expect(shrunk.plan.happenings).toEqual(needed);
+  expect(shrunk.plan.club.athletes).toHaveLength(1);
+  expect(shrunk.tries).toBeLessThan(80);
+});
+
+test("what breaks otherwise when less happens is no smaller case of the same", () => {
+  const plan = drawPlan(78);
+  const breach = { invariant: "I1", says: "broken", atMs: plan.startMs + plan.durationMs };
+  const run = ({ happenings }: Plan) =>
+    happenings.length === plan.happenings.length ? breach : { ...breach, invariant: "I5" };
+  expect(shrink(plan, breach, run).plan.happenings).toEqual(plan.happenings);
+});
