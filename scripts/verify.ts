@@ -1,6 +1,6 @@
 /**
  * Everything that must hold before a change is kept: format, lint, types, unused code, all tests in a random order, the
- * compiled program, the demo's first minute with it, and some kills of the real program.
+ * simulation of fresh seeds for half a minute, the compiled program, the demo's first minute with it, and some kills of the real program.
  *
  *     bun run verify [--seed 1]
  *
@@ -43,10 +43,19 @@ const DEMO: Step = {
   conclude: lastLine,
 };
 
+/** Fresh seeds of the simulation, as many as fit: those that broke once are tests. */
+const SIMULATION: Step = {
+  name: "simulation",
+  args: ["scripts/simulate-many.ts", "--seconds", "30", "--seeds", "1000", "--from", seed],
+  limitMs: 90 * SECOND_MS,
+  conclude: lastLine,
+};
+
 const outcomes: Outcome[] = [];
 // Side by side where each leaves the other room: the checks are short, and demo and kills mostly wait.
 outcomes.push(...(await Promise.all([...CHECKS, BUILD].map(run))));
 outcomes.push(await run(testStep(seed)));
+outcomes.push(await run(SIMULATION));
 outcomes.push(...(await Promise.all([DEMO, KILLS].map(run))));
 
 for (const { step, complaint, remarks } of outcomes) {

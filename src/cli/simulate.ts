@@ -2,6 +2,7 @@ import { DAY_MS } from "../core/units.ts";
 import { drawPlan } from "../simulation/draw-plan.ts";
 import type { Plan } from "../simulation/plan.ts";
 import { type Ran, runPlan } from "../simulation/run-plan.ts";
+import { runSettled } from "../simulation/run-settled.ts";
 import { type Shrunk, shrink } from "../simulation/shrink.ts";
 import { addRun, createTally, renderTally } from "../simulation/tally.ts";
 import type { GivenArguments } from "./arguments.ts";
@@ -84,17 +85,17 @@ async function runSeeds({ seeds, from, weeks }: Wanted, given: GivenArguments, w
   const tally = createTally();
   const shown: object[] = [];
   const startedMs = world.clock.nowMs();
+  const turn = () => new Promise<void>((resolve) => world.clock.after(0, resolve));
   for (let seed = from; seed < from + seeds && !interruption.aborted; seed++) {
     const plan = drawPlan(seed, weeks);
-    const ran = runPlan(plan);
+    // A signal, too, is heard between two seeds.
+    const ran = await runSettled(plan, turn);
     addRun(tally, ran);
     const shrunk = ran.breach === undefined || given.switches.has("no-shrink") ? undefined : shrink(plan, ran.breach);
     if (ran.breach !== undefined && tally.broken === 1) keep(shrunk?.plan ?? plan, given, world);
     if (asJson) shown.push(showRun(seed, ran, shrunk));
     else terminal.out(renderRun(seed, ran, shrunk));
     if (tally.broken > 0 && given.switches.has("until-broken")) break;
-    // A signal is heard between two seeds.
-    await new Promise<void>((resolve) => world.clock.after(0, resolve));
   }
   if (asJson) terminal.out(JSON.stringify({ from, weeks, ...tally, runs: shown }, null, 2));
   else terminal.out(renderTally(tally));

@@ -10,6 +10,7 @@ export function happenOnMachine(world: World, trouble: MachineTrouble): void {
   switch (trouble.what) {
     case "crash":
       edges.set(trouble.edge, trouble.nth, (holder) => {
+        world.noteHappened(`crash at ${trouble.edge}`);
         world.crash(holder as DaemonProcess, trouble.downMs, `at ${trouble.edge}`);
         throw new ProcessDied();
       });
@@ -31,7 +32,10 @@ export function happenOnMachine(world: World, trouble: MachineTrouble): void {
       lock(world, trouble.forMs);
       return;
     case "slow_statement":
-      edges.set("call", trouble.nth, () => world.time.skip(trouble.takesMs));
+      edges.set("call", trouble.nth, () => {
+        world.noteHappened("slow_statement");
+        world.time.skip(trouble.takesMs);
+      });
       return;
     case "second_process":
       world.startRival();
@@ -51,6 +55,7 @@ function failDatabase(world: World, trouble: Extract<MachineTrouble, { what: "da
   const arm = (nth: number, times: number): void => {
     world.edges.set(edge, nth, () => {
       if (times > 1) arm(1, times - 1);
+      world.noteHappened(`${code} at ${edge}`);
       const { client } = world.file;
       if (rollsBack && client.inTransaction) client.run("ROLLBACK");
       throw driverError(code);

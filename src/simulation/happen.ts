@@ -12,10 +12,14 @@ export function happen(world: World, happening: Happening): void {
   else world.edges.set(on.edge, on.nth, () => world.outside.after(0, () => happenNow(world, happening)));
 }
 
+/** These only set a trap: they have happened when it springs. */
+const WAITS_FOR_AN_EDGE: ReadonlySet<string> = new Set(["crash", "database_fails", "slow_statement"]);
+
 function happenNow(world: World, happening: Happening): void {
   const { afterMs, ...told } = happening;
   world.diary.note(`happening ${JSON.stringify(told)}`);
   world.disturbances.happens(happening);
+  if (!WAITS_FOR_AN_EDGE.has(happening.what)) world.noteHappened(happening.what);
   switch (happening.what) {
     case "upload":
     case "edit":

@@ -73,11 +73,6 @@ export class Oracle {
     if (!(error instanceof ProcessDied)) this.break("uncaught", `A timer's work threw: ${describe(error)}`);
   }
 
-  /** A promise that nobody waited for was rejected. */
-  rejected(error: unknown): void {
-    if (!(error instanceof ProcessDied)) this.break("uncaught", `A rejection that nobody handles: ${describe(error)}`);
-  }
-
   sawServerError(says: string): void {
     if (!this.#scene.disturbances.was("database_fails") && !this.#scene.disturbances.was("rows_by_hand"))
       this.break("server_error", says);

@@ -41,8 +41,6 @@ const TRY_EVERY_MS = 20 * MINUTE_MS;
 /** Runs a plan to its end, or to the first thing that does not hold. @param listen is given the diary, line by line. */
 export function runPlan(plan: Plan, listen?: (line: string) => void): Ran {
   const world = new World(plan, listen);
-  const noteRejection = (error: unknown) => world.oracle.rejected(error);
-  process.on("unhandledRejection", noteRejection);
   try {
     begin(world);
     for (const happening of plan.happenings) {
@@ -52,7 +50,6 @@ export function runPlan(plan: Plan, listen?: (line: string) => void): Ran {
     if (world.oracle.breach === undefined) bringToAnEnd(world);
     return resultOf(world);
   } finally {
-    process.off("unhandledRejection", noteRejection);
     world.close();
   }
 }
@@ -249,15 +246,13 @@ function resultOf(world: World): Ran {
   const findings = file.client
     .query<{ kind: string; n: number }, []>("SELECT kind, count(*) AS n FROM findings GROUP BY kind ORDER BY kind")
     .all();
-  const happenings: Record<string, number> = {};
-  for (const { what } of plan.happenings) happenings[what] = (happenings[what] ?? 0) + 1;
   return {
     breach: oracle.breach,
     simulatedMs: time.nowMs() - plan.startMs,
     lines: diary.lines,
     digest: diary.digest(),
     figures: {
-      happenings,
+      happenings: { ...world.happened },
       crashes: Math.max(0, world.starts - 1),
       requests: network.errands.length,
       refusals: oracle.refusals,

@@ -46,6 +46,8 @@ export class World implements Scene {
   /** A second one on the same file. */
   rival: DaemonProcess | undefined;
   starts = 0;
+  /** What has really happened, and how often: not all that is planned comes to pass. */
+  readonly happened: Record<string, number> = {};
 
   constructor(plan: Plan, listen?: (line: string) => void) {
     this.plan = plan;
@@ -118,6 +120,10 @@ export class World implements Scene {
         if (!(error instanceof ProcessDied)) this.crash(process, downMs, `its stop failed: ${String(error)}`);
       },
     );
+  }
+
+  noteHappened(what: string): void {
+    this.happened[what] = (this.happened[what] ?? 0) + 1;
   }
 
   /** Lets time pass until something is so, or for so long at most. @returns whether it is so. */
