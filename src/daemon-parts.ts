@@ -109,6 +109,7 @@ export function assembleDaemon(parts: DaemonMakings): DaemonParts {
     traceUrl: traceUrlOf(config),
   });
   const channels = keepChannels(context, { seal, randomBytes });
+  const books = keepScheduleBooks(context);
   const scheduler: Scheduler = createScheduler({
     clock,
     timezone: config.timezone,
@@ -117,9 +118,9 @@ export function assembleDaemon(parts: DaemonMakings): DaemonParts {
       ran: (run) => {
         if (run.error !== null)
           parts.log.error("job.failed", `The job ${run.job} failed: ${run.error}`, { job: run.job });
-        record(context, () => noteJobRun(parts.db, run));
+        books.note(() => noteJobRun(parts.db, run));
       },
-      skipped: (job, what, count) => record(context, () => noteJobSkipped(parts.db, job, what, count)),
+      skipped: (job, what, count) => books.note(() => noteJobSkipped(parts.db, job, what, count)),
     },
   });
   return { context, processor, events, monitor, ping, thresholds, alerts, channels, scheduler };
@@ -129,11 +130,26 @@ const traceUrlOf = (config: Config) => (traceId: string) => config.traceUrl?.rep
 
 const quotaRulesOf = (config: Config): QuotaRules => ({ headroom: config.quotaHeadroom, reserve: config.quotaReserve });
 
-/** The schedule's books go with whatever commits next. */
-function record(context: SyncContext, write: () => void): void {
-  context.commits.soon(write).catch((error: unknown) => {
-    context.log.warn("schedule.not_recorded", `A run of a job could not be recorded: ${String(error)}`);
-  });
+/** The schedule's books go with whatever commits next: those of jobs that end in one turn as one piece of work. */
+function keepScheduleBooks({ commits, log }: SyncContext): { note(write: () => void): void } {
+  let open: (() => void)[] = [];
+  const writeOpen = (): void => {
+    const written = open;
+    for (const write of written) write();
+    commits.afterCommit(() => {
+      open = open.slice(written.length);
+    });
+  };
+  return {
+    note(write) {
+      open = [...open, write];
+      if (open.length > 1) return;
+      commits.soon(writeOpen).catch((error: unknown) => {
+        open = [];
+        log.warn("schedule.not_recorded", `Runs of jobs could not be recorded: ${String(error)}`);
+      });
+    },
+  };
 }
 
 /** The API of these parts; `runtimeToken` lets in whoever may read the data directory. */

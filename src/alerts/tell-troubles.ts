@@ -44,8 +44,10 @@ export async function tellTroubles(context: SyncContext, parts: TellingParts, aw
 type Decided = { readonly telling: Telling; readonly trouble: AlertTroubleRow };
 
 function decide(db: Db, awake: Awake): readonly Decided[] {
+  const unsettled = readAllUnsettled(db);
+  if (unsettled.length === 0) return [];
   const rules = currentRules(db);
-  return readAllUnsettled(db).flatMap((trouble) => {
+  return unsettled.flatMap((trouble) => {
     const rule = ALERT_RULES.find((name) => name === trouble.rule);
     // Of a rule that is none (a hand wrote it), nothing is told.
     return rule === undefined ? [] : [{ trouble, telling: judgeTrouble({ ...trouble, rule }, rules[rule], awake) }];
