@@ -1,5 +1,11 @@
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
 import type { FaultAction, FaultRule } from "../sandbox/faults.ts";
+import {
+  clientInvalid,
+  RATE_LIMIT_EXCEEDED_SHORT,
+  READ_PERMISSION_MISSING,
+  REFRESH_TOKEN_INVALID,
+} from "../sandbox/strava-errors.ts";
 import { DEED_NAMES } from "./hand.ts";
 import type { AthleteDeed, Happening, MachineTrouble, Moment, PersonsDeed, Setting, StravaTrouble } from "./plan.ts";
 import type { Rolls } from "./rolls.ts";
@@ -121,7 +127,9 @@ function drawMachineTrouble(rolls: Rolls): MachineTrouble {
 
 function drawStravaTrouble(rolls: Rolls): StravaTrouble {
   const athlete = rolls.whole(0, 9);
-  switch (rolls.whole(0, 12)) {
+  switch (rolls.whole(0, 13)) {
+    case 13:
+      return { what: "capacity", athletes: rolls.whole(0, 3), forMs: rolls.whole(1, 72) * HOUR_MS };
     case 0:
       return { what: "spend_quota", requests: rolls.whole(1, 120) };
     case 1:
@@ -176,7 +184,15 @@ const ACTIONS: readonly FaultAction[] = [
   { type: "status", status: 401 },
   { type: "status", status: 403 },
   { type: "status", status: 404 },
+  { type: "status", status: 404, body: "" },
+  { type: "status", status: 597 },
+  { type: "status", status: 429, body: RATE_LIMIT_EXCEEDED_SHORT },
+  { type: "status", status: 401, body: clientInvalid(401) },
+  { type: "status", status: 400, body: clientInvalid(400) },
+  { type: "status", status: 401, body: READ_PERMISSION_MISSING },
+  { type: "status", status: 400, body: REFRESH_TOKEN_INVALID },
   { type: "html" },
+  { type: "html", status: 200 },
   { type: "truncated" },
   { type: "empty" },
   { type: "hang" },

@@ -52,6 +52,8 @@ export function drawPlan(seed: number, weeks = 1): Plan {
         [500, 9_000],
       ] as const),
       skewMs: rolls.chance(0.8) ? 0 : rolls.whole(-90, 90) * SECOND_MS,
+      beforeInclusive: rolls.chance(0.5),
+      refusesFutureBefore: rolls.chance(0.5),
     },
   };
   return { ...plan, happenings: drawHappenings(rolls, plan, weeks) };

@@ -26,6 +26,10 @@ export function happenAtStrava(world: World, trouble: StravaTrouble): void {
     case "token_dies":
       strava.expireAccessToken(personAt(world, trouble.athlete).stravaId);
       return;
+    case "capacity":
+      strava.setCapacity(trouble.athletes);
+      outside.after(trouble.forMs, () => strava.setCapacity(Number.POSITIVE_INFINITY));
+      return;
     case "events_go_astray":
       strava.setDelivery(trouble.levers);
       outside.after(trouble.forMs, () => restoreDelivery(world));

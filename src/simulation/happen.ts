@@ -33,6 +33,7 @@ function happenNow(world: World, happening: Happening): void {
     case "other_client":
     case "other_limits":
     case "token_dies":
+    case "capacity":
     case "events_go_astray":
     case "event_flood":
       happenAtStrava(world, happening);

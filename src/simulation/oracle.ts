@@ -1,4 +1,4 @@
-import { DAY_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
 import type { DaemonProcess } from "./daemon-process.ts";
 import { ProcessDied } from "./driver.ts";
 import type { Errand } from "./network.ts";
@@ -96,7 +96,11 @@ export class Oracle {
     );
     const syncId = this.#syncThatTakes(id);
     if (syncId === undefined) return;
-    if (twin !== undefined && !this.#isLookedAt(id)) {
+    if (
+      twin !== undefined &&
+      !this.#isLookedAt(id) &&
+      !this.#scene.disturbances.was("second_process", errand.sentAtMs - HOUR_MS)
+    ) {
       this.break("I3", `The detail of activity ${id} is asked for twice at once`);
     }
     if (this.#stored.get(id) === syncId && !this.#mayAskAgain()) {

@@ -49,6 +49,9 @@ export type StravaPlan = {
   readonly latencyMs: readonly [least: number, most: number];
   /** How far its clock is ahead of the world's. */
   readonly skewMs: number;
+  /** What nobody knows for sure of Strava: whether `before` takes in its own second, and is refused in the future. */
+  readonly beforeInclusive: boolean;
+  readonly refusesFutureBefore: boolean;
 };
 
 /** Something that happens, so long after the start. Athletes and activities by their place in the club, wrapped around. */
@@ -94,6 +97,8 @@ export type StravaTrouble =
       readonly forMs: number;
     }
   | { readonly what: "token_dies"; readonly athlete: number }
+  /** No more than so many athletes may connect. */
+  | { readonly what: "capacity"; readonly athletes: number; readonly forMs: number }
   | { readonly what: "events_go_astray"; readonly levers: Partial<DeliveryLevers>; readonly forMs: number }
   | { readonly what: "event_flood"; readonly events: number; readonly isGarbage: boolean };
 

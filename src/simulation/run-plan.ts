@@ -120,6 +120,7 @@ function calm(world: World): void {
   curse(strava, world.curses);
   strava.releaseHangs();
   strava.otherClient({ share: 0 });
+  strava.setCapacity(Number.POSITIVE_INFINITY);
   restoreLimits(world);
   restoreDelivery(world);
   edges.clear();

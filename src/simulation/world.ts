@@ -208,6 +208,8 @@ export class World implements Scene {
       rotateRefreshTokens: strava.rotatesTokens,
       latencyMs: { min: strava.latencyMs[0], max: strava.latencyMs[1] },
       skewMs: strava.skewMs,
+      beforeInclusive: strava.beforeInclusive,
+      refuseFutureBefore: strava.refusesFutureBefore,
       deliver: (request) => this.#deliver(request),
     };
   }
