@@ -55,8 +55,7 @@ const outcomes: Outcome[] = [];
 // Side by side where each leaves the other room: the checks are short, and demo and kills mostly wait.
 outcomes.push(...(await Promise.all([...CHECKS, BUILD].map(run))));
 outcomes.push(await run(testStep(seed)));
-outcomes.push(await run(SIMULATION));
-outcomes.push(...(await Promise.all([DEMO, KILLS].map(run))));
+outcomes.push(...(await Promise.all([DEMO, KILLS, SIMULATION].map(run))));
 
 for (const { step, complaint, remarks } of outcomes) {
   if (remarks.length > 0) print(`\n${remarks.join("\n")}`);

@@ -1,4 +1,5 @@
 import { DAY_MS } from "../core/units.ts";
+import { configOf } from "../simulation/daemon-process.ts";
 import { drawPlan } from "../simulation/draw-plan.ts";
 import type { Plan } from "../simulation/plan.ts";
 import { type Ran, runPlan } from "../simulation/run-plan.ts";
@@ -156,15 +157,18 @@ function keep(plan: Plan, given: GivenArguments, { terminal }: World): void {
   terminal.error(`Wrote ${path}.`);
 }
 
-/** @throws FailedError where there is no plan in the file. */
+/** @throws FailedError where there is no plan in the file, or one whose settings the daemon refuses. */
 function readPlan(path: string, { readFile }: World): Plan {
+  const text = readFile(path);
+  if (text === undefined) throw new FailedError(`There is no file ${path}.`);
   try {
-    const plan: unknown = JSON.parse(readFile(path) ?? "");
-    if (typeof plan === "object" && plan !== null && "happenings" in plan && "club" in plan) return plan as Plan;
+    const plan: unknown = JSON.parse(text);
+    if (typeof plan !== "object" || plan === null || !("happenings" in plan && "club" in plan && "settings" in plan))
+      throw new Error("it has no club, settings or happenings. Plans are written with --test");
+    configOf((plan as Plan).settings);
+    return plan as Plan;
   } catch (error) {
-    throw new FailedError(`${path} holds no plan: ${error instanceof Error ? error.message : String(error)}.`, {
-      cause: error,
-    });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FailedError(`${path} holds no plan: ${reason}.`, { cause: error });
   }
-  throw new FailedError(`${path} holds no plan: it has no club, or no happenings. Plans are written with --test.`);
 }
