@@ -23,7 +23,7 @@ export function drawHappenings(rolls: Rolls, plan: Setting, weeks: number): read
   const anyTime = () => rolls.whole(2 * MINUTE_MS, plan.durationMs - HOUR_MS);
   // Syncs by hand, so that there is something to be disturbed; trouble comes mostly while one runs.
   const busy: number[] = [];
-  for (let n = rolls.whole(2, 5) * weeks; n > 0; n--) {
+  for (let n = rolls.whole(3, 7) * weeks; n > 0; n--) {
     const afterMs = anyTime();
     busy.push(afterMs);
     add(afterMs, {
@@ -35,7 +35,7 @@ export function drawHappenings(rolls: Rolls, plan: Setting, weeks: number): read
   }
   const inTheMiddle = () => (rolls.chance(0.75) ? rolls.pick(busy) + rolls.skewed(0, 10 * MINUTE_MS) : anyTime());
   for (let n = rolls.whole(3, 14) * weeks; n > 0; n--) add(anyTime(), drawAthleteDeed(rolls));
-  const troubles = rolls.pick([0, 3, 6, 10, 16, 24]) * weeks;
+  const troubles = rolls.pick([0, 4, 8, 12, 20, 30]) * weeks;
   for (let n = 0; n < troubles; n++) {
     const on = rolls.chance(0.6) ? drawEdge(rolls) : undefined;
     // What waits for its edge is set just before the work begins.

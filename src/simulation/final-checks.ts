@@ -12,6 +12,8 @@ export function checkFinally(world: World): Found | undefined {
     findWrongLedger(world) ??
     findWrongCounters(world) ??
     findNeedlessHealing(world) ??
+    findSilentFailure(world) ??
+    findUndelivered(world) ??
     findSecret(world) ??
     findDamage(world)
   );
@@ -235,9 +237,37 @@ function findNeedlessHealing({ file, disturbances }: World): Found | undefined {
 const hasErased = ({ plan, disturbances }: World): boolean =>
   plan.happenings.some(({ what }) => what === "erase_athlete" || what === "revoke") || disturbances.was("rows_by_hand");
 
+/** I8: whoever looks after the club hears of a sync that failed. */
+function findSilentFailure({ file, disturbances }: World): Found | undefined {
+  if (disturbances.was("rows_by_hand") || disturbances.was("wrong_clock")) return undefined;
+  const silent = file.client
+    .query<{ id: number }, []>(
+      `SELECT s.id FROM syncs s WHERE s.status = 'failed' AND NOT EXISTS (
+         SELECT 1 FROM alert_troubles t WHERE t.rule IN ('sync_failed', 'needs_reconnect') AND t.subject = 'athlete:' || s.athlete_id
+           AND t.opened_at_ms <= s.completed_at_ms AND t.last_seen_at_ms >= s.completed_at_ms)`,
+    )
+    .get();
+  return silent === null
+    ? undefined
+    : { invariant: "I8", says: `Sync ${silent.id} failed, and no trouble was opened for it` };
+}
+
+/** The receiver is there at the end, so that everything has been delivered. */
+function findUndelivered({ file }: World): Found | undefined {
+  const { n } = file.client
+    .query<{ n: number }, []>("SELECT count(*) AS n FROM alert_messages WHERE settled_at_ms IS NULL")
+    .get() ?? { n: 0 };
+  return n === 0 ? undefined : { invariant: "alerts", says: `${n} messages have not been delivered` };
+}
+
+/** Strava's tokens: 40 hexadecimal digits. Ids of traces have 32, of spans 16. */
+const TOKEN = /\b[0-9a-f]{40}\b/;
+
 /** I10. */
 function findSecret({ oracle, strava }: World): Found | undefined {
   const text = oracle.log.join("\n");
+  const token = TOKEN.exec(text)?.[0];
+  if (token !== undefined) return { invariant: "I10", says: `A log line shows the token ${token}` };
   const people = strava.athletes();
   const secrets = [
     CLIENT_SECRET,
@@ -249,6 +279,9 @@ function findSecret({ oracle, strava }: World): Found | undefined {
 }
 
 function findDamage({ file, disturbances }: World): Found | undefined {
+  const [orphan] = file.client.query<{ table: string }, []>("PRAGMA foreign_key_check").all();
+  if (orphan !== undefined && !disturbances.was("rows_by_hand"))
+    return { invariant: "database", says: `A row of ${orphan.table} belongs to nothing that is there` };
   const integrity = file.client
     .query<{ integrity_check: string }, []>("PRAGMA integrity_check(1)")
     .get()?.integrity_check;
