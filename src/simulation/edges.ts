@@ -21,6 +21,7 @@ type Trap = { readonly edge: Edge; left: number; readonly spring: Spring };
 export class Edges {
   #traps: Trap[] = [];
   readonly #counts = new Map<Edge, number>();
+  readonly #commits = new WeakMap<Holder, number>();
 
   /** @param nth 1: the next time. @returns how to take it away */
   set(edge: Edge, nth: number, spring: Spring): () => void {
@@ -39,8 +40,14 @@ export class Edges {
     return this.#counts.get(edge) ?? 0;
   }
 
+  /** How many transactions of a process have been committed. */
+  commitsOf(holder: Holder): number {
+    return this.#commits.get(holder) ?? 0;
+  }
+
   pass(edge: Edge, holder: Holder): void {
     this.#counts.set(edge, this.count(edge) + 1);
+    if (edge === "committed") this.#commits.set(holder, this.commitsOf(holder) + 1);
     if (this.#traps.length === 0) return;
     for (const trap of this.#traps) {
       if (trap.edge !== edge || --trap.left > 0) continue;

@@ -9,7 +9,7 @@ export type Errand = {
   readonly method: string;
   readonly path: string;
   readonly sentAtMs: number;
-  /** When its answer, or its failure, reached the process; and how many commits there had been by then. */
+  /** When its answer, or its failure, reached the process; and how many commits of its own there had been by then. */
   heardAtMs: number | undefined;
   commitsBefore: number;
 };
@@ -61,7 +61,7 @@ export class Network {
             return reject(error);
           }
           errand.heardAtMs = this.#clock.nowMs();
-          errand.commitsBefore = this.#edges.count("committed");
+          errand.commitsBefore = this.#edges.commitsOf(process);
           this.#listen.heard(errand, status);
           settle();
         });

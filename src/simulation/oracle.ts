@@ -51,7 +51,7 @@ export class Oracle {
   }
 
   died(process: DaemonProcess): void {
-    const commits = this.#scene.edges.count("committed");
+    const commits = this.#scene.edges.commitsOf(process);
     for (const errand of this.#scene.network.errands) {
       if (errand.process !== process) continue;
       // Heard, and perhaps not yet committed: the next commit may have been somebody else's.

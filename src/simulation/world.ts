@@ -86,7 +86,7 @@ export class World implements Scene {
 
   /** A second daemon on the same file; a crash of it is not followed by another start. */
   startRival(): void {
-    if (this.rival !== undefined) return;
+    if (this.rival !== undefined || this.machine.isAsleep()) return;
     this.#begin((process) => {
       this.rival = process;
     });
