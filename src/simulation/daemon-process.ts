@@ -29,7 +29,8 @@ export const ADMIN_TOKEN = "the-admin-token-of-a-simulation";
 /** The application's secret at Strava: no log line may show it (I10). */
 export const CLIENT_SECRET = "sandbox-secret";
 const START_LOCK_LIMIT_MS = 30 * SECOND_MS;
-const NEVER: Promise<never> = new Promise(() => {});
+/** A new one each time: who waits for a promise that is kept is kept with it. */
+const never = (): Promise<never> => new Promise(() => {});
 
 /** The settings of a plan over what a simulation needs. @throws Error for a setting that the daemon would refuse. */
 export function configOf(settings: Readonly<Record<string, string>>): Config {
@@ -125,13 +126,13 @@ export class DaemonProcess implements Holder {
 
   /** Asks its API. No answer comes from who dies meanwhile. */
   call(request: Request): Promise<Response> {
-    if (!this.#isAlive) return NEVER;
+    if (!this.#isAlive) return never();
     this.#api ??= createDaemonApi(this.#makings, this.parts, {
       runtimeToken: "the-runtime-token-of-a-simulation",
       version: "simulation",
       readProcess: () => ({ residentBytes: 0, cpuSeconds: 0, openFiles: 0 }),
     });
-    return this.#api.fetch(request).then((answer) => (this.#isAlive ? answer : NEVER));
+    return this.#api.fetch(request).then((answer) => (this.#isAlive ? answer : never()));
   }
 
   #clock(): Clock {
@@ -148,11 +149,11 @@ export class DaemonProcess implements Holder {
   }
 
   readonly #fetch: Fetch = async (request) => {
-    if (!this.#isAlive) return NEVER;
+    if (!this.#isAlive) return never();
     try {
       return await this.#around.carry(this, request);
     } catch (error) {
-      if (error instanceof ProcessDied || !this.#isAlive) return NEVER;
+      if (error instanceof ProcessDied || !this.#isAlive) return never();
       throw error;
     }
   };
