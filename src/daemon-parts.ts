@@ -12,10 +12,10 @@ import { rollHex } from "./core/dice.ts";
 import type { Incident } from "./core/incident.ts";
 import type { QuotaRules } from "./core/quota.ts";
 import { type Clock, type Dice, type Fetch, MINUTE_MS, SECOND_MS } from "./core/units.ts";
+import { keepScheduleBooks, type ScheduleBooks } from "./daemon-books.ts";
 import { createJobs, HEALTH_JOB, PROCESSOR_JOB, REVOKE_JOB, SUBSCRIPTION_JOB } from "./daemon-jobs.ts";
 import { noteDaemonStart } from "./db/daemon-starts.ts";
 import type { Db } from "./db/open.ts";
-import { noteJobRun, noteJobSkipped } from "./db/schedule.ts";
 import type { RandomBytes, Seal } from "./db/seal.ts";
 import { readSetting } from "./db/settings.ts";
 import { createMonitor, type Monitor } from "./health/monitor.ts";
@@ -64,6 +64,7 @@ export type DaemonParts = {
   alerts: Alerter;
   channels: ChannelKeeper;
   scheduler: Scheduler;
+  books: ScheduleBooks;
 };
 
 /** Puts the parts together. Nothing runs yet. */
@@ -109,48 +110,15 @@ export function assembleDaemon(parts: DaemonMakings): DaemonParts {
     traceUrl: traceUrlOf(config),
   });
   const channels = keepChannels(context, { seal, randomBytes });
-  const books = keepScheduleBooks(context);
-  const scheduler: Scheduler = createScheduler({
-    clock,
-    timezone: config.timezone,
-    jobs: createJobs({ config, context, processor, monitor, seal, events, alerts }),
-    recorder: {
-      ran: (run) => {
-        if (run.error !== null)
-          parts.log.error("job.failed", `The job ${run.job} failed: ${run.error}`, { job: run.job });
-        books.note(() => noteJobRun(parts.db, run));
-      },
-      skipped: (job, what, count) => books.note(() => noteJobSkipped(parts.db, job, what, count)),
-    },
-  });
-  return { context, processor, events, monitor, ping, thresholds, alerts, channels, scheduler };
+  const jobs = createJobs({ config, context, processor, monitor, seal, events, alerts });
+  const books = keepScheduleBooks(context, jobs);
+  const scheduler: Scheduler = createScheduler({ clock, timezone: config.timezone, jobs, recorder: books });
+  return { context, processor, events, monitor, ping, thresholds, alerts, channels, scheduler, books };
 }
 
 const traceUrlOf = (config: Config) => (traceId: string) => config.traceUrl?.replaceAll("{traceId}", traceId) ?? null;
 
 const quotaRulesOf = (config: Config): QuotaRules => ({ headroom: config.quotaHeadroom, reserve: config.quotaReserve });
-
-/** The schedule's books go with whatever commits next: those of jobs that end in one turn as one piece of work. */
-function keepScheduleBooks({ commits, log }: SyncContext): { note(write: () => void): void } {
-  let open: (() => void)[] = [];
-  const writeOpen = (): void => {
-    const written = open;
-    for (const write of written) write();
-    commits.afterCommit(() => {
-      open = open.slice(written.length);
-    });
-  };
-  return {
-    note(write) {
-      open = [...open, write];
-      if (open.length > 1) return;
-      commits.soon(writeOpen).catch((error: unknown) => {
-        open = [];
-        log.warn("schedule.not_recorded", `Runs of jobs could not be recorded: ${String(error)}`);
-      });
-    },
-  };
-}
 
 /** The API of these parts; `runtimeToken` lets in whoever may read the data directory. */
 export function createDaemonApi(
@@ -230,7 +198,8 @@ const STOP_BATCHES_MS = 6 * SECOND_MS;
 const STOP_ALERTS_MS = 3 * SECOND_MS;
 
 /** Begins nothing more, and finishes or releases what runs. What is left to commit is the caller's to wait for. */
-export async function endWork({ scheduler, processor, events, alerts }: DaemonParts): Promise<void> {
+export async function endWork({ scheduler, processor, events, alerts, books }: DaemonParts): Promise<void> {
   scheduler.stop();
+  books.close();
   await Promise.all([processor.stop(STOP_BATCHES_MS), events.inbox.stop(STOP_BATCHES_MS), alerts.stop(STOP_ALERTS_MS)]);
 }

@@ -11,18 +11,18 @@ export function readSchedule(db: Db, job: string): ScheduleRow | undefined {
   return db.select().from(schedule).where(eq(schedule.job, job)).get();
 }
 
-/** A job ran: when, how long, and what went wrong (null: nothing). */
+/** A job ran, for the `runs`th time since it was last noted: when, how long, and what went wrong (null: nothing). */
 export function noteJobRun(
   db: Db,
   run: { job: string; atMs: EpochMs; durationMs: number; error: string | null },
+  runs = 1,
 ): void {
-  noteRunStatement(db).run(run.job, run.atMs, run.durationMs, run.error);
+  noteRunStatement(db).run(run.job, run.atMs, run.durationMs, run.error, runs);
 }
 
-// Several times a minute, for years.
-const noteRunStatement = statement<unknown, [string, number, number, string | null]>(
-  `INSERT INTO schedule (job, last_run_at_ms, last_duration_ms, last_error, runs) VALUES (?1, ?2, ?3, ?4, 1)
-   ON CONFLICT (job) DO UPDATE SET last_run_at_ms = ?2, last_duration_ms = ?3, last_error = ?4, runs = runs + 1`,
+const noteRunStatement = statement<unknown, [string, number, number, string | null, number]>(
+  `INSERT INTO schedule (job, last_run_at_ms, last_duration_ms, last_error, runs) VALUES (?1, ?2, ?3, ?4, ?5)
+   ON CONFLICT (job) DO UPDATE SET last_run_at_ms = ?2, last_duration_ms = ?3, last_error = ?4, runs = runs + ?5`,
 );
 
 /** A job's turn came while it still ran (`overrun`), or while the daemon was down or asleep (`missed`). */
