@@ -40,6 +40,18 @@ export class DatabaseFile {
     this.#client = openCopy(bytes);
   }
 
+  /** A batch that had ended, and was ended or begun once more; null: none was. */
+  revivedBatch(): { id: number; was: string; now: string } | null {
+    return this.#client
+      .query<{ id: number; was: string; now: string }, []>("SELECT id, was, now FROM revived_batches")
+      .get();
+  }
+
+  /** What a hand revived is no breach. */
+  forgetRevived(): void {
+    this.#client.run("DELETE FROM revived_batches");
+  }
+
   close(): void {
     this.#client.close();
   }
@@ -48,5 +60,9 @@ export class DatabaseFile {
 function openCopy(bytes: Uint8Array): Database {
   const client = Database.deserialize(bytes);
   client.run("PRAGMA foreign_keys = ON");
+  client.run("CREATE TEMP TABLE revived_batches (id INTEGER, was TEXT, now TEXT)");
+  client.run(`CREATE TEMP TRIGGER note_revived AFTER UPDATE OF status ON batches
+    WHEN OLD.status IN ('completed', 'failed', 'cancelled')
+    BEGIN INSERT INTO revived_batches VALUES (NEW.id, OLD.status, NEW.status); END`);
   return client;
 }

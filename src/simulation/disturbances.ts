@@ -1,4 +1,4 @@
-import type { Clock } from "../core/units.ts";
+import { type Clock, SECOND_MS } from "../core/units.ts";
 import type { Happening } from "./plan.ts";
 
 /** By happenings: what they excuse. */
@@ -11,6 +11,9 @@ export type Disturbance =
   | "strava_faults"
   /** Work is held up for long, by answers that never come or by a person. */
   | "hung";
+
+/** The daemon waits for somebody else's lock for half a minute in all. */
+const LOCK_WAITED_FOR_MS = 20 * SECOND_MS;
 
 /** What has disturbed the daemon, and until when: by it some breaches are excused. */
 export class Disturbances {
@@ -53,8 +56,10 @@ function disturbancesOf(happening: Happening): readonly Disturbance[] {
     case "second_process":
       return ["second_process"];
     case "database_fails":
-    case "locked":
       return ["database_fails"];
+    case "locked":
+      // A lock that is given back in time is waited for.
+      return happening.forMs < LOCK_WAITED_FOR_MS ? [] : ["database_fails"];
     case "strava_fault":
       return ["slow", "hang"].includes(happening.rule.action.type) ? ["strava_faults", "hung"] : ["strava_faults"];
     default:
@@ -63,6 +68,7 @@ function disturbancesOf(happening: Happening): readonly Disturbance[] {
 }
 
 function durationOf(happening: Happening): number {
+  if (happening.what === "hand") return (happening.again?.times ?? 0) * (happening.again?.everyMs ?? 0);
   if (happening.what === "strava_fault") return happening.rule.forMs ?? Number.POSITIVE_INFINITY;
   return "forMs" in happening ? happening.forMs : 0;
 }

@@ -231,6 +231,12 @@ function drawPersonsDeed(rolls: Rolls): PersonsDeed {
     case 9:
       return { what: "start_sync", athlete, mode: rolls.pick(["full", "incremental"]), restart: true };
     default:
-      return { what: "hand", deed: rolls.pick(DEED_NAMES), nth: rolls.whole(0, 5) };
+      return drawHand(rolls);
   }
+}
+
+function drawHand(rolls: Rolls): PersonsDeed {
+  const hand = { what: "hand", deed: rolls.pick(DEED_NAMES), nth: rolls.whole(0, 5) } as const;
+  if (!rolls.chance(0.2)) return hand;
+  return { ...hand, again: { times: rolls.whole(3, 40), everyMs: rolls.whole(1, 8) * MINUTE_MS } };
 }

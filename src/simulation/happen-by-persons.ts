@@ -51,11 +51,12 @@ export function happenByPersons(world: World, deed: PersonsDeed): void {
     case "check_health":
       ask(world, "POST", "/api/admin/health/check", {});
       return;
-    case "hand": {
-      const changed = actByHand(world.file.client, deed.deed, { nth: deed.nth, nowMs: world.machine.clock.nowMs() });
-      world.diary.note(`the hand changed ${changed} rows`);
+    case "hand":
+      changeRows(world, deed);
+      for (let time = 1; time <= (deed.again?.times ?? 0); time++) {
+        world.outside.after(time * (deed.again?.everyMs ?? 0), () => changeRows(world, deed));
+      }
       return;
-    }
     default:
       deed satisfies never;
   }
@@ -98,11 +99,14 @@ export function athleteAt(world: World, place: number): number | undefined {
   return idOf(world, "SELECT id FROM athletes WHERE strava_id = ?1", stravaId);
 }
 
+/** The sync of the athlete at a place of the club, or, where none is in progress, another that is. */
 function runningSyncAt(world: World, place: number): number | undefined {
-  const athlete = athleteAt(world, place);
-  return athlete === undefined
-    ? undefined
-    : idOf(world, "SELECT id FROM syncs WHERE athlete_id = ?1 AND status = 'in_progress'", athlete);
+  const athlete = athleteAt(world, place) ?? 0;
+  return idOf(
+    world,
+    "SELECT id FROM syncs WHERE status = 'in_progress' ORDER BY athlete_id <> ?1, id LIMIT 1",
+    athlete,
+  );
 }
 
 function lastSyncAt(world: World, place: number): number | undefined {
@@ -127,4 +131,12 @@ function editRace(world: World, { race, isHidden }: Extract<PersonsDeed, { what:
     },
     () => {},
   );
+}
+
+/** Nobody's script runs on once all is to be calm. */
+function changeRows(world: World, { deed, nth }: Extract<PersonsDeed, { what: "hand" }>): void {
+  if (world.time.nowMs() > world.plan.startMs + world.plan.durationMs) return;
+  const changed = actByHand(world.file.client, deed, { nth, nowMs: world.machine.clock.nowMs() });
+  world.file.forgetRevived();
+  world.diary.note(`the hand changed ${changed} rows`);
 }

@@ -141,4 +141,10 @@ export type PersonsDeed =
   | { readonly what: "pause_daemon"; readonly forMs: number }
   | { readonly what: "check_health" }
   /** With a shell on the database. */
-  | { readonly what: "hand"; readonly deed: DeedName; readonly nth: number };
+  | {
+      readonly what: "hand";
+      readonly deed: DeedName;
+      readonly nth: number;
+      /** A script that does it again and again, so often after the first time. */
+      readonly again?: { readonly times: number; readonly everyMs: number };
+    };
