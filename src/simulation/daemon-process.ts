@@ -28,6 +28,8 @@ export const PUBLIC_URL = "https://club.test";
 export const ADMIN_TOKEN = "the-admin-token-of-a-simulation";
 /** The application's secret at Strava: no log line may show it (I10). */
 export const CLIENT_SECRET = "sandbox-secret";
+/** Seals what is secret in the database. */
+export const SEAL_KEY = new Uint8Array(32).fill(7);
 const START_LOCK_LIMIT_MS = 30 * SECOND_MS;
 /** A new one each time: who waits for a promise that is kept is kept with it. */
 const never = (): Promise<never> => new Promise(() => {});
@@ -86,7 +88,7 @@ export class DaemonProcess implements Holder {
     this.#makings = {
       config: around.config,
       db: around.file.open(around.edges, this),
-      seal: createSeal({ key: new Uint8Array(32).fill(7), randomBytes }),
+      seal: createSeal({ key: SEAL_KEY, randomBytes }),
       log: createLog({ write: (line) => this.#log(line), clock, level: around.config.logLevel, format: "json" }),
       tracer: createIdTracer(dice),
       clock,

@@ -8,6 +8,7 @@ import type { World } from "./world.ts";
 export function happenToAthletes(world: World, deed: AthleteDeed): void {
   const person = personAt(world, deed.athlete);
   const { strava } = world;
+  world.oracle.changedActivities(person.stravaId);
   switch (deed.what) {
     case "upload": {
       const start = new Date(world.time.nowMs() - deed.beganAgoMs).toISOString().replace(/\.\d+Z$/, "Z");

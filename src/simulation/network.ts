@@ -8,6 +8,8 @@ export type Errand = {
   readonly process: DaemonProcess;
   readonly method: string;
   readonly path: string;
+  /** The token that it carries; null: none. */
+  readonly bearer: string | null;
   readonly sentAtMs: number;
   /** When its answer, or its failure, reached the process; and how many commits of its own there had been by then. */
   heardAtMs: number | undefined;
@@ -44,6 +46,7 @@ export class Network {
       process,
       method: request.method,
       path: pathname + search,
+      bearer: request.headers.get("authorization")?.replace(/^Bearer /, "") ?? null,
       sentAtMs: this.#clock.nowMs(),
       heardAtMs: undefined,
       commitsBefore: 0,

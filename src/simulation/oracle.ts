@@ -1,9 +1,11 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
-import type { DaemonProcess } from "./daemon-process.ts";
+import { type DaemonProcess, SEAL_KEY } from "./daemon-process.ts";
 import { ProcessDied } from "./driver.ts";
+import { checkCompletedSync } from "./ended-sync-checks.ts";
 import type { Errand } from "./network.ts";
 import type { Scene } from "./scene.ts";
-import { checkStanding, type StandingFound } from "./standing-checks.ts";
+import { checkStanding, type Found, findWithdrawnWrongly, type StandingFound } from "./standing-checks.ts";
+import { StoredTokens } from "./stored-tokens.ts";
 
 /** What must hold and does not, for the first time. */
 export type Breach = {
@@ -30,6 +32,11 @@ export class Oracle {
   readonly lost: Errand[] = [];
   /** The sync in which the detail of an activity was stored last. */
   readonly #stored = new Map<number, number>();
+  /** When somebody last changed an athlete's activities at Strava, by Strava's id. */
+  readonly #changed = new Map<number, number>();
+  /** The last 429, and the quarter of Strava's in which it came. */
+  #refusal: { readonly process: DaemonProcess; readonly quarter: number } | undefined;
+  readonly tokens = new StoredTokens(SEAL_KEY);
   breach: Breach | undefined;
   refusals = 0;
 
@@ -61,6 +68,21 @@ export class Oracle {
 
   heardLine(line: string): void {
     this.#lines.push(line);
+    const found = this.#checkAfter(line);
+    if (found !== undefined) this.break(found.invariant, found.says);
+  }
+
+  /** What has just been committed, and is told of, is looked at. */
+  #checkAfter(line: string): Found | undefined {
+    if (line.includes('"event":"batch.completed"')) return findWithdrawnWrongly(this.#scene);
+    if (!line.includes('"event":"sync.completed"')) return undefined;
+    const { sync_id: syncId } = JSON.parse(line) as { sync_id: number };
+    return checkCompletedSync(this.#scene, syncId, (stravaId) => this.#changed.get(stravaId) ?? 0);
+  }
+
+  /** Somebody changes an athlete's activities at Strava. */
+  changedActivities(stravaId: number): void {
+    this.#changed.set(stravaId, this.#scene.time.nowMs());
   }
 
   /** All that was logged. */
@@ -84,6 +106,8 @@ export class Oracle {
 
   /** I3, I4: a detail is asked for once at a time, and not again once it is stored. */
   sent(errand: Errand): void {
+    this.#checkToken(errand);
+    this.#checkPatience(errand);
     const id = detailAskedFor(errand);
     if (id === undefined) return;
     const twin = this.#scene.network.errands.find(
@@ -108,6 +132,30 @@ export class Oracle {
     }
   }
 
+  /** What is not stored is lost with the process, and where Strava rotates, the athlete with it. */
+  #checkToken({ path, bearer }: Errand): void {
+    this.tokens.look(this.#scene.file.client);
+    // The clubs of somebody who signs in are asked for before anything of theirs is stored.
+    if (bearer === null || !/^\/api\/v3\/(athlete\/)?activities/.test(path)) return;
+    if (!this.tokens.has(bearer)) this.break("tokens", `GET ${path} carries a token that is not stored`);
+  }
+
+  /** I5: who was told to wait asks nothing more till the quarter is over. */
+  #checkPatience({ process, method, path }: Errand): void {
+    if (this.#refusal?.process !== process || !isMetered(path)) return;
+    if (this.#refusal.quarter !== this.#quarterAtStrava() || this.#isClockDoubtful()) return;
+    this.break("I5", `${method} ${path} is sent in the same quarter in which Strava had answered 429`);
+  }
+
+  #quarterAtStrava(): number {
+    return Math.floor((this.#scene.time.nowMs() + this.#scene.plan.strava.skewMs) / QUARTER_MS);
+  }
+
+  #isClockDoubtful(): boolean {
+    const sinceMs = this.#scene.time.nowMs() - DAY_MS;
+    return this.#scene.disturbances.was("wrong_clock", sinceMs);
+  }
+
   /** Whether an event leads to a look at an activity, which is beside any sync. */
   #isLookedAt(activityId: number): boolean {
     return (
@@ -128,6 +176,7 @@ export class Oracle {
     if (id !== undefined && status === 200) this.#scene.outside.after(COMMITTED_WITHIN_MS, () => this.#noteStored(id));
     if (status !== 429) return;
     this.refusals++;
+    if (isMetered(errand.path)) this.#refusal = { process: errand.process, quarter: this.#quarterAtStrava() };
     const { time } = this.#scene;
     const dayMs = Math.floor(time.nowMs() / DAY_MS) * DAY_MS;
     const isExcused = (["others_spend", "wrong_clock", "second_process", "strava_faults"] as const).some((what) =>
@@ -209,6 +258,9 @@ export class Oracle {
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ""}` : String(error);
 }
+
+/** What counts against the quota of syncs. */
+const isMetered = (path: string): boolean => /^\/api\/v3\/(athlete|activities)\b/.test(path);
 
 /** The activity whose detail an errand asks for. */
 export function detailAskedFor({ method, path }: Errand): number | undefined {

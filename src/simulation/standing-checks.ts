@@ -6,6 +6,9 @@ const CHECK_GRACE_MS = 5 * MINUTE_MS;
 /** No window of Strava's and no backoff is longer; and a reset. */
 const LONGEST_WAIT_MS = DAY_MS + HOUR_MS;
 
+/** A claim that failed is tried again a second later. */
+const CLAIMED_WITHIN_MS = 5_000;
+
 export type Found = { readonly invariant: string; readonly says: string };
 
 /** `mayPass`: it is a breach only where it still stands a moment later; `key`: what makes it the same then. */
@@ -13,7 +16,15 @@ export type StandingFound = Found & { readonly mayPass: boolean; readonly key: s
 
 /** What must hold at any moment, whatever is going on: looked for in the rows. */
 export function checkStanding(scene: Scene): StandingFound | undefined {
-  return findTwoSyncs(scene) ?? findSilentStall(scene) ?? findTooManyRemedies(scene);
+  return (
+    findTwoSyncs(scene) ??
+    findRevivedBatch(scene) ??
+    findSilentStall(scene) ??
+    findTooManyRemedies(scene) ??
+    findTooManyRemediesADay(scene) ??
+    findWithdrawnWrongly(scene) ??
+    findIdlePlace(scene)
+  );
 }
 
 /** I2. */
@@ -25,6 +36,14 @@ function findTwoSyncs({ file }: Scene): StandingFound | undefined {
     .get();
   if (twice === null) return undefined;
   return { invariant: "I2", says: `Athlete ${twice.athlete} has two syncs in progress`, mayPass: false, key: "I2" };
+}
+
+/** I3: a batch that has ended stays as it is, whoever still thinks that it is his. */
+function findRevivedBatch({ file }: Scene): StandingFound | undefined {
+  const revived = file.revivedBatch();
+  if (revived === null) return undefined;
+  const says = `Batch ${revived.id} was ${revived.was}, and became ${revived.now}`;
+  return { invariant: "I3", says, mayPass: false, key: "I3" };
 }
 
 type Still = { id: number; phase: string; stillMs: number; waitsUntilMs: number | null; reason: string | null };
@@ -73,17 +92,76 @@ function hasQueue({ daemon }: Scene): boolean {
   return daemon !== undefined && daemon.parts.processor.view().running >= daemon.parts.context.rules.concurrency;
 }
 
+/** Troubles that do not count against a sync that is in progress. */
+const NOT_OF_THE_SYNC = "'left_by_former_process', 'queued_too_long', 'stray_batch', 'unfinished_races'";
+
 /** I8. */
 function findTooManyRemedies({ file }: Scene): StandingFound | undefined {
   const flapping = file.client
     .query<{ syncId: number; count: number }, []>(
       `SELECT sync_id AS syncId, count(*) AS count FROM findings
        WHERE sync_id IS NOT NULL AND remedied_at_ms IS NOT NULL
-         AND kind NOT IN ('left_by_former_process', 'queued_too_long', 'stray_batch', 'unfinished_races')
+         AND kind NOT IN (${NOT_OF_THE_SYNC})
        GROUP BY sync_id HAVING count(*) > 20`,
     )
     .get();
   if (flapping === null) return undefined;
   const says = `Sync ${flapping.syncId} had ${flapping.count} remedies, and goes on`;
   return { invariant: "I8", says, mayPass: false, key: "I8" };
+}
+
+/** I8: within a day there are fewer remedies, but for those that people apply; the one too many gives the sync up. */
+function findTooManyRemediesADay({ file, config, disturbances }: Scene): StandingFound | undefined {
+  if (config.healing === "suggest" || disturbances.was("wrong_clock")) return undefined;
+  const flapping = file.client
+    .query<{ syncId: number; count: number }, [number]>(
+      `SELECT f.sync_id AS syncId, count(*) AS count FROM findings f JOIN findings o
+         ON o.sync_id = f.sync_id AND o.remedied_at_ms BETWEEN f.remedied_at_ms - ${DAY_MS - 1} AND f.remedied_at_ms
+           AND o.own_restart = 0 AND o.kind NOT IN (${NOT_OF_THE_SYNC})
+       WHERE f.own_restart = 0 AND f.kind NOT IN (${NOT_OF_THE_SYNC})
+       GROUP BY f.id HAVING count(*) > ?1 LIMIT 1`,
+    )
+    .get(config.maxRemedies + 1);
+  if (flapping === null) return undefined;
+  const says = `Sync ${flapping.syncId} had ${flapping.count} remedies within a day, and may have ${config.maxRemedies}`;
+  return { invariant: "I8", says, mayPass: false, key: "I8" };
+}
+
+/** I11: a race is withdrawn as vanished only where Strava lists it no more. */
+export function findWithdrawnWrongly({ file, strava }: Scene): StandingFound | undefined {
+  const withdrawn = file.client
+    .query<{ stravaId: number; activityId: number }, []>(
+      `SELECT a.strava_id AS stravaId, r.strava_activity_id AS activityId FROM races r JOIN athletes a ON a.id = r.athlete_id
+       WHERE r.withdrawn_at_ms IS NOT NULL AND r.withdrawn_reason = 'no longer in the list'`,
+    )
+    .all();
+  for (const { stravaId, activityId } of withdrawn) {
+    if (!strava.activities(stravaId).some(({ id }) => id === activityId)) continue;
+    const says = `Activity ${activityId} is withdrawn as no longer in the list, and it is in the list`;
+    return { invariant: "I11", says, mayPass: false, key: `I11 ${activityId}` };
+  }
+  return undefined;
+}
+
+/** What is due is claimed at once, and waits for no tick, where there is a place for it. */
+function findIdlePlace(scene: Scene): StandingFound | undefined {
+  const { file, machine, daemon, rival, time, disturbances } = scene;
+  if (daemon === undefined || machine.isAsleep() || rival !== undefined || hasQueue(scene)) return undefined;
+  const { processor, context } = daemon.parts;
+  if (!processor.view().isClaiming || time.nowMs() - daemon.startedAtMs < CHECK_GRACE_MS) return undefined;
+  if (context.governor.hold("schedule") !== undefined) return undefined;
+  const inItsWay = ["wrong_clock", "database_fails", "rows_by_hand"] as const;
+  if (inItsWay.some((what) => disturbances.was(what, time.nowMs() - CHECK_GRACE_MS))) return undefined;
+  const due = file.client
+    .query<{ id: number; dueMs: number }, [number]>(
+      `SELECT b.id, ?1 - max(b.run_after_ms, b.created_at_ms) AS dueMs FROM batches b JOIN syncs s ON s.id = b.sync_id
+       WHERE b.status = 'pending' AND max(b.run_after_ms, b.created_at_ms) < ?1 - ${CLAIMED_WITHIN_MS}
+         AND s.status = 'in_progress' AND s.paused_at_ms IS NULL
+         AND NOT EXISTS (SELECT 1 FROM batches o WHERE o.sync_id = s.id AND o.status = 'processing')
+         AND s.last_activity_at_ms < ?1 - ${CLAIMED_WITHIN_MS}`,
+    )
+    .get(machine.clock.nowMs());
+  if (due === null) return undefined;
+  const says = `Batch ${due.id} has been due for ${Math.round(due.dueMs / 1_000)} s, a place is free, and nothing holds it back`;
+  return { invariant: "liveness", says, mayPass: false, key: `due ${due.id}` };
 }

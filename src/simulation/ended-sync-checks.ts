@@ -1,0 +1,90 @@
+import type { SandboxActivity } from "../sandbox/activity.ts";
+import { isRaceAtStrava } from "./race-at-strava.ts";
+import type { Scene } from "./scene.ts";
+import type { Found } from "./standing-checks.ts";
+
+type Completed = { athlete: number; stravaId: number; startedAtMs: number; fromMs: number; listed: 0 | 1 };
+
+/** What is said of the moments around a sync's start proves nothing: clocks differ a little. */
+const DOUBT_MS = 5 * 60_000;
+
+/**
+ * I1, I11: a sync that has just completed leaves no race pending, and what its list showed is held. Where its athlete's
+ * activities have changed since it started, or something stood in its way, it proves nothing.
+ * @param changedAtMs when something last changed of an athlete's activities, by Strava's id.
+ */
+export function checkCompletedSync(
+  scene: Scene,
+  syncId: number,
+  changedAtMs: (stravaId: number) => number,
+): Found | undefined {
+  const sync = scene.file.client
+    .query<Completed, [number]>(
+      `SELECT s.athlete_id AS athlete, a.strava_id AS stravaId, s.started_at_ms AS startedAtMs,
+         ifnull(s.list_from_s, 0) * 1000 AS fromMs,
+         EXISTS (SELECT 1 FROM batches b WHERE b.sync_id = s.id AND b.type = 'discovery' AND b.status = 'completed') AS listed
+       FROM syncs s JOIN athletes a ON a.id = s.athlete_id WHERE s.id = ?1 AND s.status = 'completed'`,
+    )
+    .get(syncId);
+  if (sync === null) return undefined;
+  const { startedAtMs, stravaId } = sync;
+  const inItsWay = ["rows_by_hand", "wrong_clock", "strava_faults"] as const;
+  if (inItsWay.some((what) => scene.disturbances.was(what, startedAtMs))) return undefined;
+  if (sync.listed === 0 || changedAtMs(stravaId) >= startedAtMs) return undefined;
+  return findLostRace(scene, sync, syncId) ?? findGhost(scene, sync, syncId);
+}
+
+type Row = { activityId: number; withdrawn: string | null; name: string };
+
+function rowsOf({ file }: Scene, { athlete }: Completed): readonly Row[] {
+  return file.client
+    .query<Row, [number]>(
+      `SELECT strava_activity_id AS activityId, name, iif(withdrawn_at_ms IS NULL, NULL, ifnull(withdrawn_reason, '')) AS withdrawn
+       FROM races WHERE athlete_id = ?1`,
+    )
+    .all(athlete);
+}
+
+function findLostRace(scene: Scene, sync: Completed, syncId: number): Found | undefined {
+  const held = new Map(rowsOf(scene, sync).map((row) => [row.activityId, row]));
+  for (const activity of racesOf(scene, sync)) {
+    if (scene.curses.has(activity.id)) continue;
+    const row = held.get(activity.id);
+    const where = `activity ${activity.id} of athlete ${sync.athlete}`;
+    if (row === undefined) return { invariant: "I11", says: `Sync ${syncId} has completed, and ${where} is missing` };
+    // A detail that was not to be had twice is withdrawn whatever the list shows.
+    if (row.withdrawn !== null && row.withdrawn !== "no longer shown") {
+      return { invariant: "I11", says: `Sync ${syncId} has completed, and ${where} is withdrawn: ${row.withdrawn}` };
+    }
+    if (row.withdrawn === null && row.name !== activity.name) {
+      return { invariant: "I11", says: `Sync ${syncId} has completed, and ${where} still has a former name` };
+    }
+  }
+  return undefined;
+}
+
+/** A list without any race is not believed at once: it says nothing. Nor does a race that a hand added. */
+function findGhost(scene: Scene, sync: Completed, syncId: number): Found | undefined {
+  const shown = new Set(
+    scene.strava
+      .activities(sync.stravaId)
+      .filter((one) => isRaceAtStrava(one, scene.config))
+      .map(({ id }) => id),
+  );
+  if (sync.fromMs > 0 || shown.size === 0 || scene.disturbances.was("rows_by_hand")) return undefined;
+  const ghost = rowsOf(scene, sync).find(({ activityId, withdrawn }) => withdrawn === null && !shown.has(activityId));
+  return ghost === undefined
+    ? undefined
+    : {
+        invariant: "I11",
+        says: `Sync ${syncId} has completed, and activity ${ghost.activityId} is held, which Strava lists no more`,
+      };
+}
+
+/** The races that the list of a sync showed for certain. */
+function racesOf(scene: Scene, { stravaId, startedAtMs, fromMs }: Completed): readonly SandboxActivity[] {
+  return scene.strava.activities(stravaId).filter((activity) => {
+    const beganAtMs = Date.parse(activity.start_date);
+    return beganAtMs >= fromMs && beganAtMs < startedAtMs - DOUBT_MS && isRaceAtStrava(activity, scene.config);
+  });
+}
