@@ -25,11 +25,11 @@ export function findOverspentAttempts({ file, config, disturbances }: Scene): Fo
       const says = `Batch ${id} has spent ${attempts} attempts: ${failures} runs of it failed, and ${sweeps} were taken from their workers`;
       return { invariant: "attempts", says };
     }
-    if (status !== "failed" && status !== "cancelled" && attempts >= config.maxAttempts) {
-      return {
-        invariant: "attempts",
-        says: `Batch ${id} is ${status} after ${attempts} attempts of ${config.maxAttempts}`,
-      };
+    // Of those that have failed, and those that were called off, the last run was one more.
+    const isOver = status === "failed" || status === "cancelled";
+    if (attempts > config.maxAttempts || (attempts === config.maxAttempts && !isOver)) {
+      const says = `Batch ${id} is ${status} after ${attempts} attempts of ${config.maxAttempts}`;
+      return { invariant: "attempts", says };
     }
   }
   return undefined;

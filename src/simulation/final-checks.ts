@@ -1,6 +1,7 @@
 import type { SandboxActivity } from "../sandbox/activity.ts";
 import { findOverspentAttempts } from "./attempt-checks.ts";
 import { CLIENT_SECRET } from "./daemon-process.ts";
+import type { Disturbance } from "./disturbances.ts";
 import { isRaceAtStrava } from "./race-at-strava.ts";
 import type { Found } from "./standing-checks.ts";
 import type { World } from "./world.ts";
@@ -218,29 +219,30 @@ function findWrongCounters(world: World): Found | undefined {
     : undefined;
 }
 
-/** What the plan leaves to be found is a bug of its own: only a hand in the rows brings it about. */
-const ONLY_BY_HAND: ReadonlySet<string> = new Set([
-  "missing_enrichment_batches",
-  "missing_discovery_batch",
-  "unfinished_completion",
-  "unfinished_races",
-  "exhausted_batches",
-  "stray_batch",
-  "stray_race",
-  "twin_batches",
-]);
+const ANYTHING = ["second_process", "database_fails", "wrong_clock", "hung"] as const;
+
+/** What may bring a finding about, beside a hand in the rows: for what the plan leaves undone there is no excuse. */
+const CAUSES: Readonly<Record<string, readonly Disturbance[]>> = {
+  missing_enrichment_batches: [],
+  missing_discovery_batch: [],
+  unfinished_completion: [],
+  unfinished_races: [],
+  exhausted_batches: [],
+  stray_batch: [],
+  stray_race: [],
+  twin_batches: [],
+  far_wait: ["wrong_clock"],
+};
 
 /** A daemon that nothing disturbs never needs to be healed: what it heals then, it did to itself. */
 function findNeedlessHealing({ file, disturbances }: World): Found | undefined {
   if (disturbances.was("rows_by_hand")) return undefined;
-  const causes = ["second_process", "database_fails", "wrong_clock", "hung"] as const;
-  const isDisturbed = causes.some((what) => disturbances.was(what));
   const needless = file.client
     .query<{ kind: string; message: string }, []>(
       "SELECT kind, message FROM findings WHERE kind NOT IN ('left_by_former_process', 'slow_check') ORDER BY id",
     )
     .all()
-    .find(({ kind }) => !isDisturbed || ONLY_BY_HAND.has(kind));
+    .find(({ kind }) => !(CAUSES[kind] ?? ANYTHING).some((what) => disturbances.was(what)));
   if (needless === undefined) return undefined;
   const says = `Nothing brings this about, and healing found ${needless.kind}: ${needless.message}`;
   return { invariant: "healing", says };

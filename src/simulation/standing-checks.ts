@@ -6,6 +6,8 @@ const CHECK_GRACE_MS = 5 * MINUTE_MS;
 /** No window of Strava's and no backoff is longer; and a reset. */
 const LONGEST_WAIT_MS = DAY_MS + HOUR_MS;
 
+/** A quarter of an hour, and a quarter of that. */
+const LONGEST_BACKOFF_MS = 19 * MINUTE_MS;
 /** A claim that failed is tried again a second later. */
 const CLAIMED_WITHIN_MS = 5_000;
 
@@ -23,7 +25,8 @@ export function checkStanding(scene: Scene): StandingFound | undefined {
     findTooManyRemedies(scene) ??
     findTooManyRemediesADay(scene) ??
     findWithdrawnWrongly(scene) ??
-    findIdlePlace(scene)
+    findIdlePlace(scene) ??
+    findLongBackoff(scene)
   );
 }
 
@@ -164,4 +167,18 @@ function findIdlePlace(scene: Scene): StandingFound | undefined {
   if (due === null) return undefined;
   const says = `Batch ${due.id} has been due for ${Math.round(due.dueMs / 1_000)} s, a place is free, and nothing holds it back`;
   return { invariant: "liveness", says, mayPass: false, key: `due ${due.id}` };
+}
+
+/** I6: a backoff is a matter of minutes. */
+function findLongBackoff({ file, machine, disturbances }: Scene): StandingFound | undefined {
+  if (disturbances.was("rows_by_hand") || disturbances.was("wrong_clock")) return undefined;
+  const waiting = file.client
+    .query<{ id: number; forMs: number }, [number]>(
+      `SELECT id, run_after_ms - ?1 AS forMs FROM batches
+       WHERE status = 'pending' AND wait_reason = 'backoff' AND run_after_ms > ?1 + ${LONGEST_BACKOFF_MS}`,
+    )
+    .get(machine.clock.nowMs());
+  if (waiting === null) return undefined;
+  const says = `Batch ${waiting.id} backs off for another ${Math.round(waiting.forMs / MINUTE_MS)} min`;
+  return { invariant: "I6", says, mayPass: false, key: `backoff ${waiting.id}` };
 }
