@@ -182,8 +182,21 @@ export class Oracle {
     const isExcused = (["others_spend", "wrong_clock", "second_process", "strava_faults"] as const).some((what) =>
       this.#scene.disturbances.was(what, dayMs - QUARTER_MS),
     );
-    if (!isExcused)
+    if (!isExcused && !this.#paysForTheDead(errand, dayMs))
       this.break("I5", `Strava refused ${errand.method} ${errand.path} (429), and nobody else spends its quota`);
+  }
+
+  /**
+   * Whether an errand is the first that its process hears of after another died with requests in flight: what Strava had
+   * counted of those nobody could book, and this answer is the first to tell.
+   */
+  #paysForTheDead({ process }: Errand, sinceMs: number): boolean {
+    const isMetered = ({ path }: Errand) => /^\/api\/v3\/(activities|athlete)\b/.test(path);
+    const own = this.#scene.network.errands.filter((one) => one.process === process && isMetered(one));
+    return (
+      own.filter(({ heardAtMs }) => heardAtMs !== undefined).length === 1 &&
+      this.lost.some((one) => one.process !== process && isMetered(one) && one.sentAtMs >= sinceMs)
+    );
   }
 
   #noteStored(activityId: number): void {
