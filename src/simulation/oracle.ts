@@ -123,7 +123,9 @@ export class Oracle {
     if (
       twin !== undefined &&
       !this.#isLookedAt(id) &&
-      !this.#scene.disturbances.was("second_process", errand.sentAtMs - HOUR_MS)
+      !this.#scene.disturbances.was("second_process", errand.sentAtMs - HOUR_MS) &&
+      // Who runs a batch whose row a hand took away learns of it with the answer, which is then dropped.
+      !this.#scene.disturbances.was("rows_by_hand", errand.sentAtMs - MINUTE_MS)
     ) {
       this.break("I3", `The detail of activity ${id} is asked for twice at once`);
     }
