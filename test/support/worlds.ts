@@ -1,4 +1,4 @@
-import { type AthleteId, athleteId, MINUTE_MS, SECOND_MS } from "../../src/core/units.ts";
+import { type AthleteId, athleteId, DAY_MS, MINUTE_MS, SECOND_MS } from "../../src/core/units.ts";
 import { ProcessDied } from "../../src/simulation/driver.ts";
 import type { AthletePlan, Plan, StravaPlan } from "../../src/simulation/plan.ts";
 import { World } from "../../src/simulation/world.ts";
@@ -20,7 +20,8 @@ function planOf({ athletes, spanDays = 400, settings = {}, strava = {} }: WorldO
   return {
     seed: 1,
     startMs: START_MS,
-    durationMs: 0,
+    // Whatever a test does to the world is in this time.
+    durationMs: 7 * DAY_MS,
     club: {
       athletes: athletes.map((one) => ({ activities: 20, races: 5, together: 1, shortPage: 0, ...one })),
       spanDays,

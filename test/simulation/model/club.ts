@@ -44,6 +44,7 @@ export class Club {
       frozenRuns: undefined,
       silentSince: undefined,
       startedAt: 0,
+      leasesTaken: 0,
     }));
   }
 
@@ -150,6 +151,8 @@ type Mark = {
   silentSince: number | undefined;
   /** How many requests there had been when the sync was started. */
   startedAt: number;
+  /** Deeds of a hand, since ever: each may have cost its batch an attempt. */
+  leasesTaken: number;
 };
 
 export type SyncSeen = {

@@ -21,7 +21,11 @@ export const start = (nth: number): Command =>
       const wasRunning = isInProgress(model, place);
       if (!wasRunning) {
         club.renameRaces(place);
-        Object.assign(club.mark(place), { frozenRuns: undefined, silentSince: undefined, startedAt: club.requests() });
+        Object.assign(club.mark(place), {
+          frozenRuns: undefined,
+          silentSince: undefined,
+          startedAt: club.requests(),
+        });
       }
       const request = { athleteId: athleteAt(place), syncClass: "manual", mode: "full" } as const;
       expect(startSync(context, request, processor).outcome).toBe(wasRunning ? "in_progress" : "started");

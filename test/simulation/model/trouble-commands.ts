@@ -22,6 +22,7 @@ export const tamper = (nth: number, deed: Deed): Command =>
       const newest = club.newestFinding();
       happen(world, { afterMs: 0, what: "hand", deed, nth: before });
       model.attemptsAtMost++;
+      club.mark(place).leasesTaken++;
       const found = () =>
         world.file.client
           .query<{ kind: string; outcome: string }, [number, number]>(
