@@ -237,6 +237,6 @@ function drawPersonsDeed(rolls: Rolls): PersonsDeed {
 
 function drawHand(rolls: Rolls): PersonsDeed {
   const hand = { what: "hand", deed: rolls.pick(DEED_NAMES), nth: rolls.whole(0, 5) } as const;
-  if (!rolls.chance(0.2)) return hand;
+  if (!rolls.chance(0.4)) return hand;
   return { ...hand, again: { times: rolls.whole(3, 40), everyMs: rolls.whole(1, 8) * MINUTE_MS } };
 }

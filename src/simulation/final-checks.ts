@@ -202,7 +202,6 @@ function findWrongCounters(world: World): Found | undefined {
       "remedies_failed",
       "SELECT count(*) AS n FROM findings WHERE outcome = 'failed' AND sync_id IS NOT NULL AND own_restart = 0",
     ],
-    ["events_received", "SELECT count(*) AS n FROM strava_events"],
   ] as const;
   for (const [name, sql] of counters) {
     const total = count(`SELECT sum(value) AS n FROM counters WHERE name = '${name}' AND day_start_ms = 0`);

@@ -19,7 +19,6 @@ export type Breach = {
 const COMMITTED_WITHIN_MS = 50;
 /** How often rows are looked at. */
 const LOOK_EVERY_MS = 10 * MINUTE_MS;
-const LOOK_AGAIN_MS = 2 * MINUTE_MS;
 /** The first tick of the processor comes within a minute of a start; what it wakes needs a moment. */
 const FIRST_TICK_MS = 62 * SECOND_MS;
 
@@ -224,8 +223,8 @@ export class Oracle {
     if (this.breach !== undefined) return;
     this.#scene.outside.after(LOOK_EVERY_MS, () => this.#look());
     const found = checkStanding(this.#scene);
-    if (found?.mayPass === false) this.break(found.invariant, found.says);
-    else if (found !== undefined) this.#scene.outside.after(LOOK_AGAIN_MS, () => this.#lookAgain(found));
+    if (found?.graceMs === 0) this.break(found.invariant, found.says);
+    else if (found !== undefined) this.#scene.outside.after(found.graceMs, () => this.#lookAgain(found));
   }
 
   /** What ends by itself within a moment (a hold that is just over) was nothing. */

@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../core/units.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
 import type { Scene } from "./scene.ts";
 
 /** So long a sync may be still beyond its threshold, till a check has come by and its finding stands. */
@@ -13,8 +13,8 @@ const CLAIMED_WITHIN_MS = 5_000;
 
 export type Found = { readonly invariant: string; readonly says: string };
 
-/** `mayPass`: it is a breach only where it still stands a moment later; `key`: what makes it the same then. */
-export type StandingFound = Found & { readonly mayPass: boolean; readonly key: string };
+/** `graceMs`: it is a breach only where it still stands so much later; `key`: what makes it the same then. */
+export type StandingFound = Found & { readonly graceMs: number; readonly key: string };
 
 /** What must hold at any moment, whatever is going on: looked for in the rows. */
 export function checkStanding(scene: Scene): StandingFound | undefined {
@@ -38,7 +38,7 @@ function findTwoSyncs({ file }: Scene): StandingFound | undefined {
     )
     .get();
   if (twice === null) return undefined;
-  return { invariant: "I2", says: `Athlete ${twice.athlete} has two syncs in progress`, mayPass: false, key: "I2" };
+  return { invariant: "I2", says: `Athlete ${twice.athlete} has two syncs in progress`, graceMs: 0, key: "I2" };
 }
 
 /** I3: a batch that has ended stays as it is, whoever still thinks that it is his. */
@@ -46,7 +46,7 @@ function findRevivedBatch({ file }: Scene): StandingFound | undefined {
   const revived = file.revivedBatch();
   if (revived === null) return undefined;
   const says = `Batch ${revived.id} was ${revived.was}, and became ${revived.now}`;
-  return { invariant: "I3", says, mayPass: false, key: "I3" };
+  return { invariant: "I3", says, graceMs: 0, key: "I3" };
 }
 
 type Still = { id: number; phase: string; stillMs: number; waitsUntilMs: number | null; reason: string | null };
@@ -83,7 +83,7 @@ function findSilentStall(scene: Scene): StandingFound | undefined {
     return {
       invariant: "I6",
       says: `Sync ${id} (${phase}) has made no progress for ${minutes} min: it neither waits nor was it found`,
-      mayPass: true,
+      graceMs: 2 * MINUTE_MS,
       key: `I6 ${id} ${nowMs - stillMs}`,
     };
   }
@@ -110,7 +110,7 @@ function findTooManyRemedies({ file }: Scene): StandingFound | undefined {
     .get();
   if (flapping === null) return undefined;
   const says = `Sync ${flapping.syncId} had ${flapping.count} remedies, and goes on`;
-  return { invariant: "I8", says, mayPass: false, key: "I8" };
+  return { invariant: "I8", says, graceMs: 0, key: "I8" };
 }
 
 /** I8: within a day there are fewer remedies, but for those that people apply; the one too many gives the sync up. */
@@ -127,7 +127,7 @@ function findTooManyRemediesADay({ file, config, disturbances }: Scene): Standin
     .get(config.maxRemedies + 1);
   if (flapping === null) return undefined;
   const says = `Sync ${flapping.syncId} had ${flapping.count} remedies within a day, and may have ${config.maxRemedies}`;
-  return { invariant: "I8", says, mayPass: false, key: "I8" };
+  return { invariant: "I8", says, graceMs: 0, key: "I8" };
 }
 
 /** I11: a race is withdrawn as vanished only where Strava lists it no more. */
@@ -141,7 +141,7 @@ export function findWithdrawnWrongly({ file, strava }: Scene): StandingFound | u
   for (const { stravaId, activityId } of withdrawn) {
     if (!strava.activities(stravaId).some(({ id }) => id === activityId)) continue;
     const says = `Activity ${activityId} is withdrawn as no longer in the list, and it is in the list`;
-    return { invariant: "I11", says, mayPass: false, key: `I11 ${activityId}` };
+    return { invariant: "I11", says, graceMs: 0, key: `I11 ${activityId}` };
   }
   return undefined;
 }
@@ -166,7 +166,7 @@ function findIdlePlace(scene: Scene): StandingFound | undefined {
     .get(machine.clock.nowMs());
   if (due === null) return undefined;
   const says = `Batch ${due.id} has been due for ${Math.round(due.dueMs / 1_000)} s, a place is free, and nothing holds it back`;
-  return { invariant: "liveness", says, mayPass: false, key: `due ${due.id}` };
+  return { invariant: "liveness", says, graceMs: 5 * SECOND_MS, key: `due ${due.id}` };
 }
 
 /** I6: a backoff is a matter of minutes. */
@@ -180,5 +180,5 @@ function findLongBackoff({ file, machine, disturbances }: Scene): StandingFound 
     .get(machine.clock.nowMs());
   if (waiting === null) return undefined;
   const says = `Batch ${waiting.id} backs off for another ${Math.round(waiting.forMs / MINUTE_MS)} min`;
-  return { invariant: "I6", says, mayPass: false, key: `backoff ${waiting.id}` };
+  return { invariant: "I6", says, graceMs: 0, key: `backoff ${waiting.id}` };
 }
