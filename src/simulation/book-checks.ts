@@ -1,0 +1,83 @@
+import type { Found } from "./standing-checks.ts";
+import type { World } from "./world.ts";
+
+const METERED_KINDS: ReadonlySet<string> = new Set(["list", "detail", "athlete", "clubs"]);
+
+type Line = { athlete: number | null; status: number; requests: number };
+
+/** I12: our ledger is Strava's, but for requests whose outcome nobody learned. */
+export function findWrongLedger(world: World): Found | undefined {
+  // A token that nobody knows counts against nobody's quota at Strava, and was a request all the same.
+  const stravas = world.strava.ledger().filter(({ kind, isDelivered }) => isDelivered && METERED_KINDS.has(kind));
+  const ours = world.file.client
+    .query<Line, []>(
+      "SELECT athlete_id AS athlete, status, sum(requests) AS requests FROM quota_usage WHERE phase IN ('discovery', 'enrichment', 'event', 'club', 'probe') GROUP BY 1, 2",
+    )
+    .all();
+  const byStatus = new Map<number, number>();
+  for (const { status } of stravas) byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
+  for (const { status, requests } of ours) byStatus.set(status, (byStatus.get(status) ?? 0) - requests);
+  byStatus.delete(0);
+  const allowed = world.oracle.lost.length;
+  for (const [status, difference] of byStatus) {
+    if (Math.abs(difference) > allowed) {
+      return {
+        invariant: "I12",
+        says: `Of answers with status ${status} Strava counts ${difference} more than the ledger; ${allowed} may be missing, since processes died`,
+      };
+    }
+  }
+  return undefined;
+}
+
+/** Counters that are kept as things happen, against a count of the rows. */
+export function findWrongCounters(world: World): Found | undefined {
+  const { client } = world.file;
+  const count = (sql: string): number => client.query<{ n: number | null }, []>(sql).get()?.n ?? 0;
+  const kept = [
+    [
+      "batches of each sync",
+      "SELECT count(*) AS n FROM (SELECT sync_id, type, status, count(*) AS c FROM batches GROUP BY 1, 2, 3) b FULL JOIN (SELECT * FROM batch_counts WHERE count <> 0) k ON k.sync_id = b.sync_id AND k.type = b.type AND k.status = b.status WHERE b.c IS NOT k.count",
+    ],
+    [
+      "ended syncs of each hour",
+      "SELECT count(*) AS n FROM (SELECT completed_at_ms / 3600000 * 3600000 AS h, status AS st, count(*) AS c FROM syncs WHERE status <> 'in_progress' AND completed_at_ms IS NOT NULL GROUP BY 1, 2) s FULL JOIN ended_sync_counts k ON k.hour_start_ms = s.h AND k.status = s.st WHERE s.c IS NOT k.count",
+    ],
+  ] as const;
+  for (const [what, sql] of kept) {
+    if (count(sql) > 0) return { invariant: "counters", says: `The kept counts of ${what} are not those of the rows` };
+  }
+  if (world.disturbances.was("rows_by_hand") || hasErased(world)) return undefined;
+  const counters = [
+    ["syncs_started", "SELECT count(*) AS n FROM syncs"],
+    ["syncs_completed", "SELECT count(*) AS n FROM syncs WHERE status = 'completed'"],
+    ["syncs_failed", "SELECT count(*) AS n FROM syncs WHERE status = 'failed'"],
+    ["syncs_cancelled", "SELECT count(*) AS n FROM syncs WHERE status = 'cancelled'"],
+    ["batches_completed", "SELECT count(*) AS n FROM batches WHERE status = 'completed'"],
+    [
+      "remedies_verified",
+      "SELECT count(*) AS n FROM findings WHERE outcome = 'verified' AND sync_id IS NOT NULL AND own_restart = 0",
+    ],
+    [
+      "remedies_failed",
+      "SELECT count(*) AS n FROM findings WHERE outcome = 'failed' AND sync_id IS NOT NULL AND own_restart = 0",
+    ],
+  ] as const;
+  for (const [name, sql] of counters) {
+    const total = count(`SELECT sum(value) AS n FROM counters WHERE name = '${name}' AND day_start_ms = 0`);
+    const days = count(`SELECT sum(value) AS n FROM counters WHERE name = '${name}' AND day_start_ms > 0`);
+    const rows = count(sql);
+    if (total !== rows || days !== total) {
+      return { invariant: "counters", says: `${name} is ${total} (${days} by day), and there are ${rows} rows` };
+    }
+  }
+  const healthy = !world.disturbances.was("second_process") && !world.disturbances.was("wrong_clock");
+  const wrong = count("SELECT sum(value) AS n FROM counters WHERE name = 'false_remedies' AND day_start_ms = 0");
+  return healthy && wrong > 0
+    ? { invariant: "counters", says: `${wrong} remedies took batches from workers that were alive` }
+    : undefined;
+}
+
+/** What an erased athlete had is gone from the rows, and stays in the counters. */
+const hasErased = ({ plan, disturbances }: World): boolean =>
+  plan.happenings.some(({ what }) => what === "erase_athlete" || what === "revoke") || disturbances.was("rows_by_hand");
