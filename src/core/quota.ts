@@ -85,6 +85,28 @@ export function rollQuota(quota: Quota, stravaMs: EpochMs): Quota {
   });
 }
 
+/** A window that has less than this of its limit left, when it ends, is as good as full. */
+const LITTLE_ROOM = 1 / 8;
+
+/**
+ * Until when nothing is to go out after windows have ended: Strava's clock is known to a second or so. By it, a window that was
+ * full may not have ended yet, and its refusal would be taken for one of the window that has just begun.
+ * @param before as it was. @param after the same, rolled on. @returns undefined where no window that was full has ended.
+ */
+export function settlingAfter(before: Quota, after: Quota): { reason: QuotaHoldReason; stravaMs: EpochMs } | undefined {
+  for (const window of QUOTA_WINDOWS.toReversed()) {
+    for (const budget of QUOTA_BUDGETS) {
+      const [ended, begun] = [before[budget][window], after[budget][window]];
+      const hasJustEnded = begun.startsAtMs === windowResetMs(window, ended.startsAtMs);
+      if (hasJustEnded && ended.limit - ended.used <= ended.limit * LITTLE_ROOM) {
+        const reason = window === "day" ? "quota_daily" : "quota_15min";
+        return { reason, stravaMs: epochMs(begun.startsAtMs + RESET_SLACK_MS) };
+      }
+    }
+  }
+  return undefined;
+}
+
 /** It has begun, or is about to as far as a clock can be trusted, and has not ended. */
 function isCurrent(use: WindowUse, window: QuotaWindow, stravaMs: EpochMs): boolean {
   return stravaMs < use.startsAtMs + windowLengthMs(window) && use.startsAtMs <= stravaMs + CLOCK_DOUBT_MS;

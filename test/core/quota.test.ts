@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
   admitRequest,
@@ -11,6 +11,7 @@ import {
   RESET_SLACK_MS,
   reserveAt,
   rollQuota,
+  settlingAfter,
   unknownQuota,
   windowResetMs,
   windowStartMs,
@@ -399,4 +400,35 @@ test("the moment that the reserve leaves room is never before it does, a second 
   expect(heldUntil(989, NOW, 70)).toBe(plusMs(midnight, -1_028_571));
   expect(heldUntil(949, at("22:59:59.500"), 100)).toBe(at("23:00:00.500"));
   expect(heldUntil(999, NOW, 100)).toBe(midnight);
+});
+
+describe("settlingAfter", () => {
+  const MIDNIGHT = epochMs(Date.UTC(2025, 10, 18));
+  const QUARTER = 15 * 60_000;
+  /** Read windows of the quarter before midnight and of its day, used so far; overall has room. */
+  const before = (quarterUsed: number, dayUsed: number): Quota =>
+    mapQuota((budget, window) => {
+      const startsAtMs = epochMs(window === "day" ? MIDNIGHT - 24 * 3_600_000 : MIDNIGHT - QUARTER);
+      const limit = window === "day" ? 1_000 : 100;
+      return { startsAtMs, limit, used: budget === "read" ? (window === "day" ? dayUsed : quarterUsed) : 0 };
+    });
+  const settling = (quota: Quota, stravaMs: number) => settlingAfter(quota, rollQuota(quota, epochMs(stravaMs)));
+
+  test("a window that was full, or nearly, when it ended keeps everybody for two seconds more; one with room keeps nobody", () => {
+    const reason = "quota_15min";
+    expect(settling(before(100, 500), MIDNIGHT)).toEqual({ reason, stravaMs: epochMs(MIDNIGHT + 2_000) });
+    expect(settling(before(88, 500), MIDNIGHT)).toEqual({ reason, stravaMs: epochMs(MIDNIGHT + 2_000) });
+    expect(settling(before(87, 500), MIDNIGHT)).toBeUndefined();
+    expect(settling(before(100, 500), MIDNIGHT - 1)).toBeUndefined();
+  });
+
+  test("where a day ends with its quarter, it is the day that was waited for", () => {
+    const reason = "quota_daily";
+    expect(settling(before(100, 1_000), MIDNIGHT)).toEqual({ reason, stravaMs: epochMs(MIDNIGHT + 2_000) });
+    expect(settling(before(10, 1_000), MIDNIGHT)).toEqual({ reason, stravaMs: epochMs(MIDNIGHT + 2_000) });
+  });
+
+  test("windows that ended long ago say nothing of the one that has begun", () => {
+    expect(settling(before(100, 500), MIDNIGHT + QUARTER)).toBeUndefined();
+  });
 });

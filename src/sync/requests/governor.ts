@@ -142,6 +142,8 @@ export function createGovernor(options: {
     const inFlight = places.inFlight();
     // What others have spent while nobody looked is unknown: the first request of a process goes out alone.
     if (books.isFresh() && inFlight > 0) return "not_yet";
+    const settling = books.settling();
+    if (settling !== undefined) return { reason: settling.reason, untilMs: plusMs(settling.stravaMs, -books.skewMs()) };
     const admission = admitRequest(books.quota(), { stravaMs: books.stravaMs(), inFlight, syncClass }, rules);
     if (admission.admit === "at")
       return { reason: admission.reason, untilMs: plusMs(admission.stravaMs, -books.skewMs()) };

@@ -5,6 +5,7 @@ import {
   observeQuota,
   type Quota,
   rollQuota,
+  settlingAfter,
   unknownQuota,
   windowStartMs,
 } from "../../core/quota.ts";
@@ -23,6 +24,8 @@ import type { Reply } from "../../strava/reply.ts";
 export type QuotaBooks = {
   /** As of now. */
   quota(): Quota;
+  /** Why nothing goes out yet, though windows that were full have ended a moment ago. */
+  settling(): ReturnType<typeof settlingAfter>;
   /** Strava's time now, as its `Date` header tells it. */
   stravaMs(): EpochMs;
   /** How far Strava's clock is ahead of ours. */
@@ -60,14 +63,26 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
   let storedState = "";
   const ledger = new Map<string, LedgerLine>();
   const stravaMs = () => plusMs(clock.nowMs(), skewMs);
-  let quota: Quota = rollQuota(readQuota(db) ?? unknownQuota(stravaMs()), stravaMs());
+  let quota: Quota = readQuota(db) ?? unknownQuota(stravaMs());
+
+  let reset: ReturnType<typeof settlingAfter>;
+  const roll = (): void => {
+    const rolled = rollQuota(quota, stravaMs());
+    if (rolled !== quota) reset = settlingAfter(quota, rolled);
+    quota = rolled;
+  };
+  roll();
 
   const books: QuotaBooks = {
     refusal: stored?.refusal,
     breaker: stored?.open === undefined ? CLOSED : { ...CLOSED, openings: stored.openings, open: stored.open },
     quota() {
-      quota = rollQuota(quota, stravaMs());
+      roll();
       return quota;
+    },
+    settling() {
+      roll();
+      return reset !== undefined && stravaMs() < reset.stravaMs ? reset : undefined;
     },
     stravaMs,
     skewMs: () => skewMs,
@@ -82,7 +97,7 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
       quota = withoutFutureWindows(quota, stravaMs());
     },
     learnQuota(reply, { sequence, atMs }) {
-      quota = rollQuota(quota, stravaMs());
+      roll();
       isFresh = false;
       if (reply.rate === undefined) {
         quota = countRequest(quota);
