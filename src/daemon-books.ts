@@ -4,7 +4,7 @@ import type { Job, ScheduleRecorder } from "./scheduler/scheduler.ts";
 import type { SyncContext } from "./sync/context.ts";
 
 /** What nobody reads before the next start may wait so long for its commit. */
-const BOOKED_WITHIN_MS = 10 * MINUTE_MS;
+export const BOOKED_WITHIN_MS = 10 * MINUTE_MS;
 
 type Run = Parameters<ScheduleRecorder["ran"]>[0];
 type Page = { run: Run | undefined; runs: number; missed: number; overrun: number };
@@ -50,8 +50,8 @@ export function keepScheduleBooks(
     };
     commits.soon(writeOpen).then(end, (error: unknown) => {
       end();
-      open.clear();
-      log.warn("schedule.not_recorded", `Runs of jobs could not be recorded: ${String(error)}`);
+      log.warn("schedule.not_recorded", `Runs of jobs could not be recorded yet: ${String(error)}`);
+      writeLater();
     });
   }
 

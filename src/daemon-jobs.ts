@@ -2,7 +2,8 @@ import type { Alerter } from "./alerts/alerter.ts";
 import type { Config } from "./config.ts";
 import { isCompleteListDue } from "./core/freshness.ts";
 import type { SyncMode } from "./core/sync.ts";
-import { DAY_MS, type EpochMs, MINUTE_MS } from "./core/units.ts";
+import { DAY_MS, type EpochMs, MINUTE_MS, plusMs } from "./core/units.ts";
+import { BOOKED_WITHIN_MS } from "./daemon-books.ts";
 import { retryWhenBusy } from "./db/busy.ts";
 import { readSchedule } from "./db/schedule.ts";
 import type { Seal } from "./db/seal.ts";
@@ -51,13 +52,13 @@ export function createJobs(parts: {
   alerts: Alerter;
 }): readonly Job[] {
   const { config, context, processor, monitor, seal, events, alerts } = parts;
-  const job = (name: string, pattern: string | undefined, catchUp: Job["catchUp"], run: Job["run"]): Job => ({
-    job: name,
-    pattern: pattern ?? "",
-    run,
-    catchUp,
-    lastRunAtMs: readSchedule(context.db, name)?.lastRunAtMs ?? null,
-  });
+  const job = (name: string, pattern: string | undefined, catchUp: Job["catchUp"], run: Job["run"]): Job => {
+    const lastRunAtMs = readSchedule(context.db, name)?.lastRunAtMs ?? null;
+    // Runs of such jobs are booked late: a process that was killed has run them for a while since.
+    const isBookedLate = catchUp === "skip" && lastRunAtMs !== null;
+    const bookedUntilMs = isBookedLate ? plusMs(lastRunAtMs, BOOKED_WITHIN_MS) : lastRunAtMs;
+    return { job: name, pattern: pattern ?? "", run, catchUp, lastRunAtMs, bookedUntilMs };
+  };
   // Tried again while a foreign writer holds the lock: whose sync has started by then is skipped, and nobody is forgotten.
   const startAll = async (mode: Parameters<typeof syncAll>[1]["mode"]): Promise<void> => {
     const start = () => void syncAll(context, { mode, syncClass: "schedule" }, processor);

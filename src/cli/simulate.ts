@@ -2,7 +2,7 @@ import { DAY_MS } from "../core/units.ts";
 import { configOf } from "../simulation/daemon-process.ts";
 import { drawPlan } from "../simulation/draw-plan.ts";
 import type { Plan } from "../simulation/plan.ts";
-import { type Ran, runPlan } from "../simulation/run-plan.ts";
+import type { Ran } from "../simulation/run-plan.ts";
 import { runSettled } from "../simulation/run-settled.ts";
 import { type Shrunk, shrink } from "../simulation/shrink.ts";
 import { addRun, createTally, renderTally } from "../simulation/tally.ts";
@@ -39,11 +39,10 @@ happenings that break it, unless --no-shrink is given; with --test that plan is 
     json: { description: "Everything as JSON." },
   },
   takesSettings: false,
-  run(given, world) {
+  async run(given, world) {
     const wanted = readWanted(given);
-    if (wanted.planFile !== undefined) return Promise.resolve(replay(readPlan(wanted.planFile, world), given, world));
-    if (wanted.replay !== undefined)
-      return Promise.resolve(replay(drawPlan(wanted.replay, wanted.weeks), given, world));
+    if (wanted.planFile !== undefined) return replay(readPlan(wanted.planFile, world), given, world);
+    if (wanted.replay !== undefined) return replay(drawPlan(wanted.replay, wanted.weeks), given, world);
     return runSeeds(wanted, given, world);
   },
 };
@@ -86,13 +85,15 @@ async function runSeeds({ seeds, from, weeks }: Wanted, given: GivenArguments, w
   const tally = createTally();
   const shown: object[] = [];
   const startedMs = world.clock.nowMs();
-  const turn = () => new Promise<void>((resolve) => world.clock.after(0, resolve));
+  const turn = () => nextTurn(world);
   for (let seed = from; seed < from + seeds && !interruption.aborted; seed++) {
     const plan = drawPlan(seed, weeks);
     // A signal, too, is heard between two seeds.
     const ran = await runSettled(plan, turn);
     addRun(tally, ran);
-    const shrunk = ran.breach === undefined || given.switches.has("no-shrink") ? undefined : shrink(plan, ran.breach);
+    const isWhole = ran.breach === undefined || given.switches.has("no-shrink");
+    const run = async (tried: Plan) => (await runSettled(tried, turn)).breach;
+    const shrunk = isWhole ? undefined : await shrink(plan, ran.breach, run);
     if (ran.breach !== undefined && tally.broken === 1) keep(shrunk?.plan ?? plan, given, world);
     if (asJson) shown.push(showRun(seed, ran, shrunk));
     else terminal.out(renderRun(seed, ran, shrunk));
@@ -107,15 +108,23 @@ async function runSeeds({ seeds, from, weeks }: Wanted, given: GivenArguments, w
   return tally.broken === 0 ? 0 : 1;
 }
 
+/** A turn of the machine's own event loop, in which signals and rejections are heard. */
+const nextTurn = ({ clock }: World): Promise<void> => new Promise((resolve) => void clock.after(0, resolve));
+
 /** Runs one plan, and tells its diary. */
-function replay(plan: Plan, given: GivenArguments, { terminal, clock }: World): ExitCode {
+async function replay(plan: Plan, given: GivenArguments, world: World): Promise<ExitCode> {
+  const { terminal, clock } = world;
   const asJson = given.switches.has("json");
   const diary: string[] = [];
   const startedMs = clock.nowMs();
-  const ran = runPlan(plan, (line) => {
-    if (asJson) diary.push(line);
-    else terminal.out(line);
-  });
+  const ran = await runSettled(
+    plan,
+    () => nextTurn(world),
+    (line) => {
+      if (asJson) diary.push(line);
+      else terminal.out(line);
+    },
+  );
   if (asJson) terminal.out(JSON.stringify({ ...showRun(plan.seed, ran, undefined), plan, diary }, null, 2));
   else terminal.out(renderRun(plan.seed, ran, undefined));
   terminal.error(`It took ${((clock.nowMs() - startedMs) / 1_000).toFixed(1)} s.`);

@@ -14,6 +14,8 @@ export type Job = {
   readonly catchUp: "once" | "skip";
   /** When it last ran, in this process or a former one. */
   readonly lastRunAtMs: EpochMs | null;
+  /** A former process may have run it until then, though its last run is not that late: its turns have been taken. */
+  readonly bookedUntilMs?: EpochMs | null;
 };
 
 export type JobView = {
@@ -184,8 +186,9 @@ export function createScheduler(options: {
 
   /** What former processes left undone. */
   function catchUp(entry: Entry, nowMs: EpochMs): void {
-    if (entry.lastRunAtMs === null) return;
-    const missed = countTurns(entry.cron, entry.lastRunAtMs, nowMs) - 1;
+    const fromMs = entry.bookedUntilMs ?? entry.lastRunAtMs;
+    if (fromMs === null) return;
+    const missed = countTurns(entry.cron, fromMs, nowMs) - 1;
     if (missed <= 0) return;
     skip(entry, "missed", missed);
     if (entry.catchUp === "once") void run(entry);

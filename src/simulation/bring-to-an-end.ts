@@ -113,6 +113,7 @@ function isQuiet({ file, daemon }: World): boolean {
 /** @returns whether they have all been started, and have ended. */
 function startFullSyncs(world: World): () => boolean {
   const started = new Map<number, number>();
+  const failed = new Map<number, number>();
   const start = (place: number): void => {
     const id = athleteAt(world, place);
     if (id === undefined) return;
@@ -132,7 +133,14 @@ function startFullSyncs(world: World): () => boolean {
     const row = world.file.client.query<{ status: string }, [number]>("SELECT status FROM syncs WHERE id = ?1").get(id);
     if (row?.status === "in_progress") return false;
     if (row?.status === "completed") return true;
-    // It was restarted, or failed for what came before: once more.
+    // It was restarted, or failed for what came before: once more, and no more.
+    const tries = (failed.get(place) ?? 0) + 1;
+    failed.set(place, tries);
+    if (tries > 2)
+      world.oracle.break(
+        "liveness",
+        `Sync ${id} of an athlete whom nothing disturbs is ${row?.status}, the third time`,
+      );
     started.delete(place);
     start(place);
     return false;

@@ -1,4 +1,5 @@
 import { type Clock, SECOND_MS } from "../core/units.ts";
+import type { FaultAction } from "../sandbox/faults.ts";
 import type { Happening } from "./plan.ts";
 
 /** By happenings: what they excuse. */
@@ -9,6 +10,8 @@ export type Disturbance =
   | "second_process"
   | "database_fails"
   | "strava_faults"
+  /** Refusals that no window explains, and answers that do not tell of the windows. */
+  | "quota_faults"
   /** Work is held up for long, by answers that never come or by a person. */
   | "hung";
 
@@ -61,7 +64,7 @@ function disturbancesOf(happening: Happening): readonly Disturbance[] {
       // A lock that is given back in time is waited for.
       return happening.forMs < LOCK_WAITED_FOR_MS ? [] : ["database_fails"];
     case "strava_fault":
-      return ["slow", "hang"].includes(happening.rule.action.type) ? ["strava_faults", "hung"] : ["strava_faults"];
+      return disturbancesByFault(happening.rule.action);
     default:
       return [];
   }
@@ -71,4 +74,16 @@ function durationOf(happening: Happening): number {
   if (happening.what === "hand") return (happening.again?.times ?? 0) * (happening.again?.everyMs ?? 0);
   if (happening.what === "strava_fault") return happening.rule.forMs ?? Number.POSITIVE_INFINITY;
   return "forMs" in happening ? happening.forMs : 0;
+}
+
+function disturbancesByFault(action: FaultAction): readonly Disturbance[] {
+  const isOfQuota =
+    action.type === "no_rate_headers" ||
+    action.type === "change_headers" ||
+    (action.type === "status" && action.status === 429);
+  return [
+    "strava_faults",
+    ...(isOfQuota ? (["quota_faults"] as const) : []),
+    ...(action.type === "slow" || action.type === "hang" ? (["hung"] as const) : []),
+  ];
 }

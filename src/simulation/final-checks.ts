@@ -1,6 +1,6 @@
 import { findOverspentAttempts } from "./attempt-checks.ts";
 import { findWrongCounters, findWrongLedger } from "./book-checks.ts";
-import { CLIENT_SECRET } from "./daemon-process.ts";
+import { ADMIN_TOKEN, CLIENT_SECRET } from "./daemon-process.ts";
 import type { Disturbance } from "./disturbances.ts";
 import type { Found } from "./standing-checks.ts";
 import { findLostEdit, findPendingRaces, findUntruth } from "./truth-checks.ts";
@@ -53,13 +53,11 @@ function findNeedlessHealing({ file, disturbances }: World): Found | undefined {
 }
 
 /** I8: whoever looks after the club hears of a sync that failed. */
-function findSilentFailure({ file, disturbances }: World): Found | undefined {
-  if (disturbances.was("rows_by_hand") || disturbances.was("wrong_clock")) return undefined;
+function findSilentFailure({ file }: World): Found | undefined {
   const silent = file.client
     .query<{ id: number }, []>(
       `SELECT s.id FROM syncs s WHERE s.status = 'failed' AND NOT EXISTS (
-         SELECT 1 FROM alert_troubles t WHERE t.rule IN ('sync_failed', 'needs_reconnect') AND t.subject = 'athlete:' || s.athlete_id
-           AND t.opened_at_ms <= s.completed_at_ms AND t.last_seen_at_ms >= s.completed_at_ms)`,
+         SELECT 1 FROM alert_troubles t WHERE t.rule IN ('sync_failed', 'needs_reconnect') AND t.subject = 'athlete:' || s.athlete_id)`,
     )
     .get();
   return silent === null
@@ -86,6 +84,7 @@ function findSecret({ oracle, strava }: World): Found | undefined {
   const people = strava.athletes();
   const secrets = [
     CLIENT_SECRET,
+    ADMIN_TOKEN,
     ...oracle.tokens.all(),
     ...people.flatMap(({ accessToken, refreshToken }) => [accessToken, refreshToken]),
     ...people.flatMap(({ firstName, lastName }) => [`${firstName} ${lastName}`]),

@@ -9,6 +9,11 @@ const SYNC =
 /** The nth athlete, wrapped around. */
 const ATHLETE = "(SELECT id FROM athletes ORDER BY id LIMIT 1 OFFSET ?1 % max(1, (SELECT count(*) FROM athletes)))";
 
+/** Activities that a hand adds and Strava never had: these ids, and a few beyond. */
+const FIRST_MADE_UP = 77_000_000;
+export const isMadeUp = (activityId: number): boolean =>
+  activityId >= FIRST_MADE_UP && activityId < FIRST_MADE_UP + 1_000;
+
 /** What a hand with a shell does, as SQL over ?1 (which one), ?2 (now) and ?3 (a year ahead). */
 const DEEDS = {
   live_batches_deleted: `DELETE FROM batches WHERE ${LIVE} AND sync_id = ${SYNC}`,
@@ -35,7 +40,7 @@ const DEEDS = {
   races_unbound: `UPDATE races SET batch_id = NULL WHERE enrichment = 'pending' AND athlete_id = ${ATHLETE}`,
   races_deleted: `DELETE FROM races WHERE enrichment = 'pending' AND athlete_id = ${ATHLETE}`,
   race_added: `INSERT OR IGNORE INTO races (athlete_id, strava_activity_id, start_at_ms, first_seen_at_ms, last_seen_at_ms)
-    SELECT ${ATHLETE}, 77000000 + ?1, ?2 - 86400000, ?2, ?2 WHERE ${ATHLETE} IS NOT NULL`,
+    SELECT ${ATHLETE}, ${FIRST_MADE_UP} + ?1, ?2 - 86400000, ?2, ?2 WHERE ${ATHLETE} IS NOT NULL`,
 } as const;
 
 export type DeedName = keyof typeof DEEDS;

@@ -136,6 +136,7 @@ function editRace(world: World, { race, isHidden }: Extract<PersonsDeed, { what:
 /** Nobody's script runs on once all is to be calm. */
 function changeRows(world: World, { deed, nth }: Extract<PersonsDeed, { what: "hand" }>): void {
   if (world.time.nowMs() > world.plan.startMs + world.plan.durationMs) return;
+  world.oracle.lookAtBatches();
   const changed = actByHand(world.file.client, deed, { nth, nowMs: world.machine.clock.nowMs() });
   world.file.forgetRevived();
   world.diary.note(`the hand changed ${changed} rows`);

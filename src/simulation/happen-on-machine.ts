@@ -34,6 +34,7 @@ export function happenOnMachine(world: World, trouble: MachineTrouble): void {
     case "slow_statement":
       edges.set("call", trouble.nth, () => {
         world.noteHappened("slow_statement");
+        world.disturbances.happens({ afterMs: 0, ...trouble });
         world.time.skip(trouble.takesMs);
       });
       return;
@@ -56,6 +57,7 @@ function failDatabase(world: World, trouble: Extract<MachineTrouble, { what: "da
     world.edges.set(edge, nth, () => {
       if (times > 1) arm(1, times - 1);
       world.noteHappened(`${code} at ${edge}`);
+      world.disturbances.happens({ afterMs: 0, ...trouble });
       const { client } = world.file;
       if (rollsBack && client.inTransaction) client.run("ROLLBACK");
       throw driverError(code);

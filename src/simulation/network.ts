@@ -16,6 +16,9 @@ export type Errand = {
   commitsBefore: number;
 };
 
+/** Whether Strava counts a request against a quota. */
+export const isMetered = (path: string): boolean => /^\/api\/v3\/(athlete|activities)\b/.test(path);
+
 /** The way from the daemon to Strava: what is on it when a process dies is lost, and a machine that sleeps hears nothing. */
 export class Network {
   readonly #machine: Machine;

@@ -2,9 +2,15 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units
 import { type DaemonProcess, SEAL_KEY } from "./daemon-process.ts";
 import { ProcessDied } from "./driver.ts";
 import { checkCompletedSync } from "./ended-sync-checks.ts";
-import type { Errand } from "./network.ts";
+import { type Errand, isMetered } from "./network.ts";
 import type { Scene } from "./scene.ts";
-import { checkStanding, type Found, findWithdrawnWrongly, type StandingFound } from "./standing-checks.ts";
+import {
+  checkStanding,
+  type Found,
+  findRevivedBatch,
+  findWithdrawnWrongly,
+  type StandingFound,
+} from "./standing-checks.ts";
 import { StoredTokens } from "./stored-tokens.ts";
 
 /** What must hold and does not, for the first time. */
@@ -36,6 +42,7 @@ export class Oracle {
   /** The last 429, and the quarter of Strava's in which it came. */
   #refusal: { readonly process: DaemonProcess; readonly quarter: number } | undefined;
   readonly tokens = new StoredTokens(SEAL_KEY);
+  readonly #dead = new Set<DaemonProcess>();
   breach: Breach | undefined;
   refusals = 0;
 
@@ -57,6 +64,8 @@ export class Oracle {
   }
 
   died(process: DaemonProcess): void {
+    if (this.#dead.has(process)) return;
+    this.#dead.add(process);
     const commits = this.#scene.edges.commitsOf(process);
     for (const errand of this.#scene.network.errands) {
       if (errand.process !== process) continue;
@@ -89,14 +98,21 @@ export class Oracle {
     return this.#lines;
   }
 
+  /** What the next connection, or a hand, would make forgotten is looked at before. */
+  lookAtBatches(): void {
+    const revived = findRevivedBatch(this.#scene);
+    if (revived !== undefined) this.break(revived.invariant, revived.says);
+  }
+
   /** A timer's work threw. */
   threw(error: unknown): void {
     if (!(error instanceof ProcessDied)) this.break("uncaught", `A timer's work threw: ${describe(error)}`);
   }
 
   sawServerError(says: string): void {
-    if (!this.#scene.disturbances.was("database_fails") && !this.#scene.disturbances.was("rows_by_hand"))
-      this.break("server_error", says);
+    const sinceMs = this.#scene.time.nowMs() - HOUR_MS;
+    const excuses = ["database_fails", "rows_by_hand"] as const;
+    if (!excuses.some((what) => this.#scene.disturbances.was(what, sinceMs))) this.break("server_error", says);
   }
 
   edited(race: number, edit: { readonly name: string; readonly hidden: boolean }): void {
@@ -128,7 +144,7 @@ export class Oracle {
     ) {
       this.break("I3", `The detail of activity ${id} is asked for twice at once`);
     }
-    if (this.#stored.get(id) === syncId && !this.#mayAskAgain()) {
+    if (this.#stored.get(id) === syncId && !this.#mayAskAgain(id)) {
       this.break("I4", `The detail of activity ${id} was stored in sync ${syncId}, and is asked for again`);
     }
   }
@@ -166,10 +182,10 @@ export class Oracle {
     );
   }
 
-  #mayAskAgain(): boolean {
-    const sinceMs = this.#scene.time.nowMs() - DAY_MS;
+  #mayAskAgain(activityId: number): boolean {
+    const sinceMs = this.#scene.time.nowMs() - HOUR_MS;
     const excuses = ["rows_by_hand", "second_process", "database_fails", "strava_faults"] as const;
-    return this.#scene.curses.size > 0 || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs));
+    return this.#scene.curses.has(activityId) || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs));
   }
 
   heard(errand: Errand, status: number): void {
@@ -180,7 +196,7 @@ export class Oracle {
     if (isMetered(errand.path)) this.#refusal = { process: errand.process, quarter: this.#quarterAtStrava() };
     const { time } = this.#scene;
     const dayMs = Math.floor(time.nowMs() / DAY_MS) * DAY_MS;
-    const isExcused = (["others_spend", "wrong_clock", "second_process", "strava_faults"] as const).some((what) =>
+    const isExcused = (["others_spend", "wrong_clock", "second_process", "quota_faults"] as const).some((what) =>
       this.#scene.disturbances.was(what, dayMs - QUARTER_MS),
     );
     if (!isExcused && !this.#paysForTheDead(errand, dayMs))
@@ -192,11 +208,10 @@ export class Oracle {
    * counted of those nobody could book, and this answer is the first to tell.
    */
   #paysForTheDead({ process }: Errand, sinceMs: number): boolean {
-    const isMetered = ({ path }: Errand) => /^\/api\/v3\/(activities|athlete)\b/.test(path);
-    const own = this.#scene.network.errands.filter((one) => one.process === process && isMetered(one));
+    const own = this.#scene.network.errands.filter((one) => one.process === process && isMetered(one.path));
     return (
       own.filter(({ heardAtMs }) => heardAtMs !== undefined).length === 1 &&
-      this.lost.some((one) => one.process !== process && isMetered(one) && one.sentAtMs >= sinceMs)
+      this.lost.some((one) => one.process !== process && isMetered(one.path) && one.sentAtMs >= sinceMs)
     );
   }
 
@@ -272,9 +287,6 @@ export class Oracle {
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ""}` : String(error);
 }
-
-/** What counts against the quota of syncs. */
-const isMetered = (path: string): boolean => /^\/api\/v3\/(athlete|activities)\b/.test(path);
 
 /** The activity whose detail an errand asks for. */
 export function detailAskedFor({ method, path }: Errand): number | undefined {

@@ -47,6 +47,8 @@ export function runPlan(plan: Plan, listen?: (line: string) => void): Ran {
 
 /** The club's first minute: the daemon starts, and its admin imports the athletes and makes a channel. */
 function begin(world: World): void {
+  // Every third club's alerts find nobody for half of the time.
+  if (world.plan.seed % 3 === 0) world.receiver.beAway(world.plan.durationMs / 2);
   world.start();
   world.runFor(SECOND_MS);
   world.await(

@@ -1,6 +1,5 @@
 import type { Breach } from "./oracle.ts";
 import type { Happening, Plan } from "./plan.ts";
-import { runPlan } from "./run-plan.ts";
 
 /** A plan of which something was left out, and that still breaks the same invariant. */
 export type Shrunk = { readonly plan: Plan; readonly breach: Breach; readonly tries: number };
@@ -10,41 +9,44 @@ const TRIES_MAX = 200;
 
 /**
  * Leaves out of a broken plan whatever it breaks without: happenings, athletes, their activities. @param breach what it broke.
- * @param run how a plan is tried; the simulation itself unless given.
+ * @param run tries a plan.
  */
-export function shrink(
+export async function shrink(
   plan: Plan,
   breach: Breach,
-  run: (plan: Plan) => Breach | undefined = (tried) => runPlan(tried).breach,
-): Shrunk {
+  run: (plan: Plan) => Promise<Breach | undefined>,
+): Promise<Shrunk> {
   let kept: Shrunk = { plan, breach, tries: 0 };
   let tries = 0;
-  const adopt = (candidate: Plan): boolean => {
+  const adopt = async (candidate: Plan): Promise<boolean> => {
     if (tries >= TRIES_MAX) return false;
     tries++;
-    const broken = run(candidate);
+    const broken = await run(candidate);
     if (broken?.invariant !== breach.invariant) return false;
     kept = { plan: candidate, breach: broken, tries };
     return true;
   };
   // What came after it had no part in it.
   const before = plan.happenings.filter(({ afterMs }) => plan.startMs + afterMs <= breach.atMs);
-  if (before.length < plan.happenings.length) adopt({ ...plan, happenings: before });
-  leaveOut(kept.plan.happenings, (happenings) => adopt({ ...kept.plan, happenings }));
+  if (before.length < plan.happenings.length) await adopt({ ...plan, happenings: before });
+  await leaveOut(kept.plan.happenings, (happenings) => adopt({ ...kept.plan, happenings }));
   for (let place = kept.plan.club.athletes.length - 1; place >= 0; place--) {
     const athletes = kept.plan.club.athletes.filter((_, other) => other !== place);
-    if (athletes.length > 0) adopt({ ...kept.plan, club: { ...kept.plan.club, athletes } });
+    if (athletes.length > 0) await adopt({ ...kept.plan, club: { ...kept.plan.club, athletes } });
   }
   return { ...kept, tries };
 }
 
 /** Delta debugging: ever smaller parts of the list are left out, as long as it breaks without them. */
-function leaveOut(all: readonly Happening[], adopt: (happenings: readonly Happening[]) => boolean): void {
+async function leaveOut(
+  all: readonly Happening[],
+  adopt: (happenings: readonly Happening[]) => Promise<boolean>,
+): Promise<void> {
   let kept = all;
   for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let from = 0; from < kept.length; ) {
       const rest = [...kept.slice(0, from), ...kept.slice(from + size)];
-      if (adopt(rest)) kept = rest;
+      if (await adopt(rest)) kept = rest;
       else from += size;
     }
   }

@@ -42,7 +42,7 @@ function findTwoSyncs({ file }: Scene): StandingFound | undefined {
 }
 
 /** I3: a batch that has ended stays as it is, whoever still thinks that it is his. */
-function findRevivedBatch({ file }: Scene): StandingFound | undefined {
+export function findRevivedBatch({ file }: Scene): StandingFound | undefined {
   const revived = file.revivedBatch();
   if (revived === null) return undefined;
   const says = `Batch ${revived.id} was ${revived.was}, and became ${revived.now}`;

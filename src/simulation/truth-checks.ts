@@ -1,4 +1,5 @@
 import type { SandboxActivity } from "../sandbox/activity.ts";
+import { isMadeUp } from "./hand.ts";
 import { isRaceAtStrava } from "./race-at-strava.ts";
 import type { Found } from "./standing-checks.ts";
 import type { World } from "./world.ts";
@@ -63,8 +64,8 @@ export function findUntruth(world: World): Found | undefined {
         return { invariant: "I11", says: `Activity ${activity.id} of athlete ${id} ${problem}` };
     }
     for (const race of held.values()) {
-      // What was never at Strava (a hand added it) is told to be unavailable, and is no lie.
-      if (race.enrichment !== "unavailable") {
+      // What a hand made up is told to be unavailable, and is no lie.
+      if (race.enrichment !== "unavailable" || !isMadeUp(race.activityId)) {
         return {
           invariant: "I11",
           says: `Race ${race.id} of athlete ${id} (${race.enrichment}) is held, and Strava lists no such race`,

@@ -77,6 +77,7 @@ export class World implements Scene {
   start(): void {
     this.machine.deliver(() => {
       if (this.daemon !== undefined) return;
+      this.oracle.lookAtBatches();
       if (this.rival === undefined) this.file.reopen();
       this.#begin((process) => {
         this.daemon = process;
