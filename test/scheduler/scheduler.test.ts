@@ -169,6 +169,20 @@ describe("after downtime", () => {
     expect(world.ranAt).toEqual(["2025-11-17T01:00:00.000Z"]);
   });
 
+  for (const [minutesAgo, missed] of [
+    [9, undefined],
+    [10, undefined],
+    [13, 3],
+  ] as const) {
+    test(`a job that is booked ten minutes late, ${minutesAgo} minutes ago, has missed ${missed ?? "nothing"}`, async () => {
+      const ranMs = epochMs(Date.UTC(2025, 10, 17) - minutesAgo * MINUTE_MS);
+      const bookedUntilMs = epochMs(ranMs + 10 * MINUTE_MS);
+      const world = start({ pattern: "* * * * *", catchUp: "skip", lastRunAtMs: ranMs, bookedUntilMs });
+      await world.clock.advance(0);
+      expect(world.skipped).toEqual(missed === undefined ? [] : [["job", "missed", missed]]);
+    });
+  }
+
   for (const [what, last] of [
     ["ran at its last turn", Date.UTC(2025, 10, 17)],
     ["ran a little after its last turn", Date.UTC(2025, 10, 17, 0, 0, 2)],
