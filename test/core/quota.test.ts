@@ -426,6 +426,9 @@ describe("settlingAfter", () => {
     const reason = "quota_daily";
     expect(settling(before(100, 1_000), MIDNIGHT)).toEqual({ reason, stravaMs: epochMs(MIDNIGHT + 2_000) });
     expect(settling(before(10, 1_000), MIDNIGHT)).toEqual({ reason, stravaMs: epochMs(MIDNIGHT + 2_000) });
+    // An eighth of it is left.
+    expect(settling(before(10, 875), MIDNIGHT)).toEqual({ reason, stravaMs: epochMs(MIDNIGHT + 2_000) });
+    expect(settling(before(10, 874), MIDNIGHT)).toBeUndefined();
   });
 
   test("windows that ended long ago say nothing of the one that has begun", () => {
