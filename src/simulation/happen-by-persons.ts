@@ -139,5 +139,6 @@ function changeRows(world: World, { deed, nth }: Extract<PersonsDeed, { what: "h
   world.oracle.lookAtBatches();
   const changed = actByHand(world.file.client, deed, { nth, nowMs: world.machine.clock.nowMs() });
   world.file.forgetRevived();
+  world.oracle.handActed();
   world.diary.note(`the hand changed ${changed} rows`);
 }

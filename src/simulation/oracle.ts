@@ -104,6 +104,11 @@ export class Oracle {
     if (revived !== undefined) this.break(revived.invariant, revived.says);
   }
 
+  /** A hand may have turned back what was stored: it is asked for again, whenever its turn comes. */
+  handActed(): void {
+    this.#stored.clear();
+  }
+
   /** A timer's work threw. */
   threw(error: unknown): void {
     if (!(error instanceof ProcessDied)) this.break("uncaught", `A timer's work threw: ${describe(error)}`);
@@ -184,7 +189,7 @@ export class Oracle {
 
   #mayAskAgain(activityId: number): boolean {
     const sinceMs = this.#scene.time.nowMs() - HOUR_MS;
-    const excuses = ["rows_by_hand", "second_process", "database_fails", "strava_faults"] as const;
+    const excuses = ["second_process", "database_fails", "strava_faults"] as const;
     return this.#scene.curses.has(activityId) || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs));
   }
 
