@@ -72,7 +72,8 @@ function takeSeeds(): number[] {
 function note(line: string): void {
   const simulated = JSON.parse(line) as SimulatedSeed;
   done.set(simulated.seed, simulated);
-  if (values.out !== undefined) appendFileSync(values.out, `${line}\n`);
+  // The break comes first: the line before may have been cut off.
+  if (values.out !== undefined) appendFileSync(values.out, `\n${line}`);
   if (simulated.breach !== undefined)
     print(`seed ${simulated.seed}: BROKEN ${simulated.breach.invariant}: ${simulated.breach.says}`);
   if (done.size % 500 === 0)
@@ -81,11 +82,17 @@ function note(line: string): void {
 
 function readDone(): Map<number, SimulatedSeed> {
   if (values.out === undefined || !existsSync(values.out)) return new Map();
-  const lines = readFileSync(values.out, "utf8")
-    .split("\n")
-    .filter((line) => line.endsWith("}"));
-  const known = lines.map((line) => JSON.parse(line) as SimulatedSeed);
+  const known = readFileSync(values.out, "utf8").split("\n").flatMap(readLine);
   return new Map(known.filter(({ seed }) => seed >= Number(from) && seed <= last).map((one) => [one.seed, one]));
+}
+
+/** A line that was cut off when a run was ended is nothing: its seed is run again. */
+function readLine(line: string): SimulatedSeed[] {
+  try {
+    return line === "" ? [] : [JSON.parse(line) as SimulatedSeed];
+  } catch {
+    return [];
+  }
 }
 
 /** @returns the exit code */

@@ -1,7 +1,7 @@
 import { DAY_MS } from "../core/units.ts";
-import { configOf } from "../simulation/daemon-process.ts";
 import { drawPlan } from "../simulation/draw-plan.ts";
 import type { Plan } from "../simulation/plan.ts";
+import { readPlan } from "../simulation/read-plan.ts";
 import type { Ran } from "../simulation/run-plan.ts";
 import { runSettled } from "../simulation/run-settled.ts";
 import { type Shrunk, shrink } from "../simulation/shrink.ts";
@@ -41,7 +41,7 @@ happenings that break it, unless --no-shrink is given; with --test that plan is 
   takesSettings: false,
   async run(given, world) {
     const wanted = readWanted(given);
-    if (wanted.planFile !== undefined) return replay(readPlan(wanted.planFile, world), given, world);
+    if (wanted.planFile !== undefined) return replay(openPlan(wanted.planFile, world), given, world);
     if (wanted.replay !== undefined) return replay(drawPlan(wanted.replay, wanted.weeks), given, world);
     return runSeeds(wanted, given, world);
   },
@@ -166,18 +166,19 @@ function keep(plan: Plan, given: GivenArguments, { terminal }: World): void {
   terminal.error(`Wrote ${path}.`);
 }
 
-/** @throws FailedError where there is no plan in the file, or one whose settings the daemon refuses. */
-function readPlan(path: string, { readFile }: World): Plan {
+/** @throws FailedError that tells every problem of the file. */
+function openPlan(path: string, { readFile }: World): Plan {
   const text = readFile(path);
   if (text === undefined) throw new FailedError(`There is no file ${path}.`);
+  let value: unknown;
   try {
-    const plan: unknown = JSON.parse(text);
-    if (typeof plan !== "object" || plan === null || !("happenings" in plan && "club" in plan && "settings" in plan))
-      throw new Error("it has no club, settings or happenings. Plans are written with --test");
-    configOf((plan as Plan).settings);
-    return plan as Plan;
+    value = JSON.parse(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new FailedError(`${path} holds no plan: ${reason}.`, { cause: error });
+    throw new FailedError(`${path} is not JSON: ${reason}.`, { cause: error });
   }
+  const read = readPlan(value);
+  if ("plan" in read) return read.plan;
+  const lines = read.problems.map((problem) => `  ${problem}`);
+  throw new FailedError([`${path} holds no plan, as --test writes it:`, ...lines].join("\n"));
 }

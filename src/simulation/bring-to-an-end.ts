@@ -70,6 +70,7 @@ function persist(world: World, isSo: () => boolean, limitMs: number): boolean {
 function lookAfter(world: World): void {
   if (world.daemon === undefined || world.machine.isAsleep()) return;
   const { client } = world.file;
+  // What comes of it is seen in the rows; who was not heard asks again next time.
   const quietly = (work: Promise<unknown>) => void work.catch(() => {});
   quietly(askApi(world, "POST", "/api/admin/resume"));
   for (const { id } of client
@@ -154,6 +155,7 @@ function retryFailures(world: World): void {
     const sync = world.file.client
       .query<{ id: number | null }, [number]>("SELECT max(id) AS id FROM syncs WHERE athlete_id = ?1")
       .get(athlete ?? 0)?.id;
+    // Of most there is nothing to try again.
     if (sync) void askApi(world, "POST", `/api/admin/syncs/${sync}/retry-failed`).catch(() => {});
   }
   world.runFor(SECOND_MS);

@@ -59,10 +59,15 @@ test("what breaks is told with its invariant, and the exit code says so", async 
 
 test("a file without a plan, or with settings that the daemon refuses, is told with what is wrong", async () => {
   const path = join(world.directory, "bad.json");
+  const plan = drawPlan(3);
   for (const [content, reason] of [
-    ["{", "holds no plan: "],
-    ["{}", "it has no club, settings or happenings"],
-    [JSON.stringify({ ...drawPlan(3), settings: { BROOMWAGON_LEASE: "soon" } }), "BROOMWAGON_LEASE"],
+    ["{", "is not JSON"],
+    ["{}", "club"],
+    [JSON.stringify({ ...plan, club: { athletes: [], spanDays: 1 } }), "a club has somebody in it"],
+    [JSON.stringify({ ...plan, club: { athletes: [{}], spanDays: 1 } }), "activities"],
+    [JSON.stringify({ ...plan, happenings: [{ what: "stop" }] }), "afterMs"],
+    [JSON.stringify({ ...plan, settings: { BROOMWAGON_LEASE: "soon" } }), "BROOMWAGON_LEASE"],
+    [JSON.stringify({ ...plan, settings: null }), "holds no plan"],
   ] as const) {
     writeFileSync(path, content);
     expect(await world.run("simulate", "--plan", path)).toBe(1);
