@@ -15,7 +15,7 @@ import { StoredTokens } from "./stored-tokens.ts";
 
 /** What must hold and does not, for the first time. */
 export type Breach = {
-  /** `I1` to `I12` as in ARCHITECTURE.md, or `uncaught`, `server_error`, `liveness`, `database`, `counters`. */
+  /** `I1` to `I12` as in ARCHITECTURE.md, or a word: `liveness`, `healing`, `attempts`, `tokens`, `counters`, `alerts`, `uncaught`. */
   readonly invariant: string;
   readonly says: string;
   readonly atMs: number;
