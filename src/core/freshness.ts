@@ -23,8 +23,9 @@ export const erasureDueMs = (sinceMs: EpochMs): EpochMs => plusMs(sinceMs, ERASE
 
 /**
  * Whether a scheduled sync must read the whole list, since with the next turn, `periodMs` from now, races would be stale.
- * Also where there never was a complete list.
+ * Also where there never was a complete list, and where it lies in the future: a clock that was set back dated it.
  */
 export function isCompleteListDue(lastCompleteListAtMs: EpochMs | null, nowMs: EpochMs, periodMs: number): boolean {
-  return lastCompleteListAtMs === null || isStale(lastCompleteListAtMs, plusMs(nowMs, periodMs));
+  if (lastCompleteListAtMs === null || lastCompleteListAtMs > nowMs) return true;
+  return isStale(lastCompleteListAtMs, plusMs(nowMs, periodMs));
 }

@@ -1,5 +1,5 @@
 import type { EpochMs, EpochSeconds } from "./units.ts";
-import { epochSeconds, toEpochSeconds } from "./units.ts";
+import { epochMs, epochSeconds, toEpochSeconds } from "./units.ts";
 
 export type SyncMode = "full" | "incremental";
 export type SyncPhase = "discovery" | "enrichment";
@@ -36,6 +36,19 @@ export const firstCursor = (startedAtMs: EpochMs): ListCursor => ({
   beforeSeconds: toEpochSeconds(startedAtMs),
   page: 1,
 });
+
+/**
+ * The end of what a sync has listed: what began at or after it is not its to withdraw. The walk began where Strava's clock
+ * was thought to be, and shows nothing that Strava's clock had not reached; what is now known of it (`skewMs`: how far
+ * it is ahead of ours) may say less than that, and then the less is true.
+ */
+export function endOfListed(
+  sync: { readonly startedAtMs: EpochMs; readonly listToSeconds: EpochSeconds | null },
+  skewMs: number,
+): EpochSeconds {
+  const reachedSeconds = toEpochSeconds(epochMs(sync.startedAtMs + Math.min(0, skewMs)));
+  return epochSeconds(Math.min(reachedSeconds, sync.listToSeconds ?? reachedSeconds));
+}
 
 /** What a page of the list showed, as far as the walk needs it. */
 export type PageSeen = { readonly itemCount: number; readonly oldestStartSeconds: EpochSeconds | undefined };

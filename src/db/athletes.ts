@@ -152,16 +152,16 @@ export function updateAthlete(
 }
 
 /**
- * A list was read to its end. `list`: when it began and how long it was, if it was a complete one; null: it had a bound.
+ * A list was read to its end. `list`: to when it reached and how long it was, if it was a complete one; null: it had a bound.
  * `emptiedAtMs`: since when complete lists show nothing that we hold.
  */
 export function noteListRead(
   db: Db,
   id: AthleteId,
-  list: { startedAtMs: EpochMs; length: number } | null,
+  list: { reachedMs: EpochMs; length: number } | null,
   emptiedAtMs: EpochMs | null,
 ): void {
-  const complete = list === null ? {} : { lastCompleteListAtMs: list.startedAtMs, lastListLength: list.length };
+  const complete = list === null ? {} : { lastCompleteListAtMs: list.reachedMs, lastListLength: list.length };
   db.update(athletes)
     .set({ ...complete, emptiedAtMs })
     .where(eq(athletes.id, id))

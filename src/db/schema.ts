@@ -48,7 +48,7 @@ export const athletes = sqliteTable(
     createdAtMs: integer("created_at_ms").$type<EpochMs>().notNull().default(now),
     /** When a complete list first showed none of the races that we hold; believed when a second one says so too. */
     emptiedAtMs: integer("emptied_at_ms").$type<EpochMs>(),
-    /** When Strava last showed us this athlete's whole list: the start of the sync that listed it. */
+    /** When Strava last showed us this athlete's whole list: the end of what it showed, about when its sync began. */
     lastCompleteListAtMs: integer("last_complete_list_at_ms").$type<EpochMs>(),
     /** How many activities that list had: what the next one is expected to cost. */
     lastListLength: integer("last_list_length"),
@@ -121,6 +121,8 @@ export const syncs = sqliteTable(
     listComplete: integer("list_complete"),
     /** An incremental sync looks at activities that started after this; null: at all. */
     listFromSeconds: integer("list_from_s").$type<EpochSeconds>(),
+    /** Where the walk of the list began; null on a row that a hand made, and on one from before this column. */
+    listToSeconds: integer("list_to_s").$type<EpochSeconds>(),
     /** Where the next page of the list starts. A row that a hand made starts at the moment of its making. */
     cursorBeforeSeconds: integer("cursor_before_s").$type<EpochSeconds>().notNull().default(sql`(unixepoch())`),
     cursorPage: integer("cursor_page").notNull().default(1),

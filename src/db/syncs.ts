@@ -39,6 +39,7 @@ export function insertSync(
       startedAtMs: sync.startedAtMs,
       listComplete: sync.phase === "enrichment" ? 1 : 0,
       listFromSeconds: sync.listFromSeconds,
+      listToSeconds: sync.cursor.beforeSeconds,
       cursorBeforeSeconds: sync.cursor.beforeSeconds,
       cursorPage: sync.cursor.page,
       lastActivityAtMs: sync.startedAtMs,

@@ -1,3 +1,4 @@
+import { endOfListed } from "../core/sync.ts";
 import { epochMs, HOUR_MS, SECOND_MS, type SyncId } from "../core/units.ts";
 import { noteListRead, readAthlete } from "../db/athletes.ts";
 import { forgetListed } from "../db/listed-activities.ts";
@@ -21,18 +22,17 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
   const athlete = sync === undefined ? undefined : readAthlete(db, sync.athleteId);
   if (sync === undefined || athlete === undefined) return;
   const nowMs = clock.nowMs();
-  // The walk began by Strava's clock where that is behind ours: what started in between was not listed.
-  const listedToMs = sync.startedAtMs + Math.min(0, context.governor.view().skewMs);
+  const listedToMs = epochMs(endOfListed(sync, context.governor.view().skewMs) * SECOND_MS);
   const range: ListedRange = {
     athleteId: athlete.id,
     syncId,
     fromMs: epochMs((sync.listFromSeconds ?? 0) * SECOND_MS),
-    toMs: epochMs(Math.floor(listedToMs / SECOND_MS) * SECOND_MS),
+    toMs: listedToMs,
   };
   forgetListed(db, syncId);
   // Also of an incremental sync, where nothing was listed before and it had no bound to stop at.
   const isComplete = sync.listFromSeconds === null;
-  const list = isComplete ? { startedAtMs: sync.startedAtMs, length: sync.activitiesListed } : null;
+  const list = isComplete ? { reachedMs: listedToMs, length: sync.activitiesListed } : null;
   const { held, seen, vanished } = countVanished(db, range);
   const wouldEmpty = held > 0 && vanished === held;
   if (wouldEmpty && (athlete.emptiedAtMs === null || sync.startedAtMs - athlete.emptiedAtMs < BELIEVED_AFTER_MS)) {

@@ -121,10 +121,12 @@ function insertStarted(
   const nowMs = clock.nowMs();
   // Strava refuses a `before` in the future, and its clock may be behind ours.
   const startedAtStravaMs = epochMs(Math.min(nowMs, context.governor.view().stravaMs));
+  const { lastCompleteListAtMs } = athlete;
   const fromMs =
-    sync.mode === "full" || athlete.lastCompleteListAtMs === null
+    sync.mode === "full" || lastCompleteListAtMs === null
       ? null
-      : athlete.lastCompleteListAtMs - rules.rescanMs;
+      : // A list in the future was dated by a clock that has since been set back.
+        Math.min(lastCompleteListAtMs, startedAtStravaMs) - rules.rescanMs;
   const syncId = insertSync(db, {
     athleteId: athlete.id,
     mode: sync.mode,

@@ -27,4 +27,7 @@ test("a whole list is due when with the next turn races would be stale, and wher
   const due = (listedAgoMs: number) => isCompleteListDue(ago(listedAgoMs), NOW, DAY_MS);
   expect([6 * DAY_MS - 1, 6 * DAY_MS, 6 * DAY_MS + 1].map(due)).toEqual([false, false, true]);
   expect(isCompleteListDue(null, NOW, 0)).toBe(true);
+  // Dated by a clock that was ahead and has been set right.
+  expect(isCompleteListDue(ago(0), NOW, 0)).toBe(false);
+  expect(isCompleteListDue(ago(-1), NOW, 0)).toBe(true);
 });

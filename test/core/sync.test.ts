@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { classRank, firstCursor, type ListCursor, nextCursor, PAGE_SIZE } from "../../src/core/sync.ts";
+import { classRank, endOfListed, firstCursor, type ListCursor, nextCursor, PAGE_SIZE } from "../../src/core/sync.ts";
 import { epochMs, epochSeconds } from "../../src/core/units.ts";
 
 const cursor = (beforeSeconds: number, page: number): ListCursor => ({
@@ -15,6 +15,17 @@ const page = (itemCount: number, oldest?: number) => ({
 test("the walk begins at the second of the start, never after it", () => {
   expect(firstCursor(epochMs(1_763_334_772_000))).toEqual(cursor(1_763_334_772, 1));
   expect(firstCursor(epochMs(1_763_334_772_999))).toEqual(cursor(1_763_334_772, 1));
+});
+
+test("a list ends where its walk began, or earlier, where Strava's clock turns out to have been behind that", () => {
+  const startedAtMs = epochMs(1_763_334_772_999);
+  const end = (listToSeconds: number | null, skewMs: number): number =>
+    endOfListed({ startedAtMs, listToSeconds: listToSeconds === null ? null : epochSeconds(listToSeconds) }, skewMs);
+  expect([end(null, 0), end(null, 90_000), end(null, -90_000)]).toEqual([1_763_334_772, 1_763_334_772, 1_763_334_682]);
+  // Begun by a clock of Strava's that was thought to be 90 s behind; what is known of it since makes it no later.
+  expect([0, 90_000, -90_000, -90_999, -91_000].map((skewMs) => end(1_763_334_682, skewMs))).toEqual([
+    1_763_334_682, 1_763_334_682, 1_763_334_682, 1_763_334_682, 1_763_334_681,
+  ]);
 });
 
 test("after a full page the walk goes on one second after the oldest start seen", () => {

@@ -73,14 +73,14 @@ test("a change touches only what it names; no change, and nobody, change nothing
 test("only a complete list moves the moment of the last one; doubt about it is kept apart", () => {
   const db = emptyDb();
   const id = insertAthlete(db);
-  noteListRead(db, id, { startedAtMs: NOW, length: 1_132 }, later(1));
+  noteListRead(db, id, { reachedMs: NOW, length: 1_132 }, later(1));
   noteListRead(db, id, null, later(2));
   expect(readAthlete(db, id)).toMatchObject({
     lastCompleteListAtMs: NOW,
     lastListLength: 1_132,
     emptiedAtMs: later(2),
   });
-  noteListRead(db, id, { startedAtMs: later(3), length: 1_133 }, null);
+  noteListRead(db, id, { reachedMs: later(3), length: 1_133 }, null);
   expect(readAthlete(db, id)).toMatchObject({ lastCompleteListAtMs: later(3), emptiedAtMs: null });
 });
 

@@ -1,7 +1,9 @@
 /** What changes at Strava after a sync, and how the next ones take it over. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { DAY_MS, type Fetch, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../src/core/units.ts";
+import { DAY_MS, type Fetch, HOUR_MS, MINUTE_MS, plusMs, SECOND_MS } from "../../src/core/units.ts";
+import { storeGovernorState } from "../../src/db/governor-state.ts";
+import { athletes } from "../../src/db/schema.ts";
 import type { ActivityPatch, SandboxActivity } from "../../src/sandbox/activity.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { START_MS, type TestEngine } from "../support/engine.ts";
@@ -266,6 +268,38 @@ describe("what is replaced", () => {
     await engine.clock.advance(10 * SECOND_MS);
     await syncToEnd(engine, { mode: "full" });
     expect(shownIds(engine).length).toBe(2);
+  });
+
+  for (const mode of ["full", "incremental"] as const) {
+    test(`a clock of ours that was ahead and has been set right: a list (${mode}) that begins too early withdraws nothing of what it does not show`, async () => {
+      const before = engineWith([startedAgo(12 * HOUR_MS, RACE), startedAgo(2 * DAY_MS, RACE)]);
+      await syncToEnd(before);
+      // What was learned of Strava's clock while ours was ahead: it looks as if it were far behind.
+      storeGovernorState(before.db, JSON.stringify({ skew_ms: -15 * HOUR_MS }));
+      const engine = before.rebooted();
+      await syncToEnd(engine, { mode });
+      expect(shownIds(engine).length).toBe(2);
+      // And it does not count as having seen the days that it did not show.
+      const [athlete] = engine.db.select().from(athletes).all();
+      const reachedMs = athlete?.lastCompleteListAtMs ?? 0;
+      if (mode === "full") expect(engine.clock.nowMs() - reachedMs).toBeGreaterThan(15 * HOUR_MS - MINUTE_MS);
+      await syncToEnd(engine, { mode });
+      expect(shownIds(engine).length).toBe(2);
+      expect(requestsOf(engine, "detail")).toBe(2);
+    });
+  }
+
+  test("a complete list that a clock dated in the future, before it was set back, bounds nothing", async () => {
+    const engine = engineWith([startedAgo(2 * DAY_MS, RACE)]);
+    await syncToEnd(engine);
+    engine.db
+      .update(athletes)
+      .set({ lastCompleteListAtMs: plusMs(engine.clock.nowMs(), 365 * DAY_MS) })
+      .run();
+    const late = engine.sandbox.addActivity(stravaIdOf(engine), startedAgo(3 * DAY_MS, RACE));
+    engine.sandbox.deleteActivity(activityIdAt(engine, 0));
+    await syncToEnd(engine, { mode: "incremental" });
+    expect(shownIds(engine)).toEqual([late.id]);
   });
 });
 

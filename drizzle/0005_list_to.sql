@@ -1,0 +1,1 @@
+ALTER TABLE `syncs` ADD `list_to_s` integer;
