@@ -25,14 +25,18 @@ const ANSWERS_LIMIT_MS = 30 * SECOND_MS;
 const SPAN_DAYS = 3_650;
 const QUOTA = { quarter: 1_000_000, day: 1_000_000 };
 
-/** A club of two whose lists and races last for so many kills in each phase, with nothing scarce but time. */
-export function openWatchedStrava({ seed, kills }: { seed: number; kills: number }): WatchedStrava {
-  // Between two kills a walk gets on by up to 5 pages, by 2 on average, and two walk side by side; the same for races.
-  const athlete = { activities: (3 * kills + 6) * 200, races: 18 * kills + 45 };
+/** A club whose lists and races last, together, for so many kills in each phase, with nothing scarce but time. */
+export function openWatchedStrava(wanted: { seed: number; kills: number; athletes: number }): WatchedStrava {
+  const { seed, kills, athletes } = wanted;
+  // Between two kills the walks get on by up to 10 pages together, by 4 on average; the same for races.
+  const athlete = {
+    activities: Math.ceil((6 * kills + 12) / athletes) * 200,
+    races: Math.ceil((36 * kills + 90) / athletes),
+  };
   const sandbox = createSandbox({
     clock: systemClock,
     seed,
-    club: { athletes: [athlete, athlete], spanDays: SPAN_DAYS },
+    club: { athletes: Array.from({ length: athletes }, () => athlete), spanDays: SPAN_DAYS },
     latencyMs: LATENCY_MS,
     quota: { overall: QUOTA, read: QUOTA },
   });

@@ -3,7 +3,7 @@
  * the same directory each time, and holds the end against the truth: no race lost, doubled or unlike Strava's, and
  * nothing asked of Strava twice but what a kill cut off.
  *
- *     bun run kill-test [--kills 20] [--seed 1] [--binary dist/broomwagon]
+ *     bun run kill-test [--kills 20] [--athletes 2] [--seed 1] [--binary dist/broomwagon]
  *
  * So many kills in each of the two phases. The seed decides the club and when to strike; what the program is doing at
  * that moment is the machine's affair.
@@ -49,6 +49,7 @@ const ANSWERS = { discovery: { most: 4, enough: 5 }, enrichment: { most: 16, eno
 const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "20" },
+    athletes: { type: "string", default: "2" },
     seed: { type: "string", default: String(Math.floor(systemDice() * 1e6)) },
     binary: { type: "string" },
   },
@@ -56,12 +57,15 @@ const { values } = parseArgs({
 const wanted = Number(values.kills);
 if (!(Number.isInteger(wanted) && wanted >= 1 && wanted <= 500))
   throw new RangeError("--kills is a number from 1 to 500");
+const athletes = Number(values.athletes);
+if (!(Number.isInteger(athletes) && athletes >= 1 && athletes <= 20))
+  throw new RangeError("--athletes is a number from 1 to 20");
 const dice = seededDice(Number(values.seed));
 const folder = mkdtempSync(join(tmpdir(), "broomwagon-kill-test-"));
 const { databasePath } = dataDirectoryPaths(dataFolder(folder));
 const startMs = systemClock.nowMs();
-print(`Seed ${values.seed}: ${wanted} kills in discovery and ${wanted} in enrichment.`);
-const strava = openWatchedStrava({ seed: Number(values.seed), kills: wanted });
+print(`Seed ${values.seed}: ${wanted} kills in discovery and ${wanted} in enrichment, through ${athletes} syncs.`);
+const strava = openWatchedStrava({ seed: Number(values.seed), kills: wanted, athletes });
 let program: Program | undefined;
 process.once("SIGTERM", () => {
   // Whoever ends the test must not leave its program behind.
@@ -80,7 +84,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Starts two full syncs, and kills until there were enough in both phases and the syncs have ended. */
+/** Starts a full sync of each athlete, and kills until there were enough in both phases and the syncs have ended. */
 async function run(): Promise<Kill[]> {
   const place: ProgramPlace = { command: command(), folder, stravaUrl: strava.url, adminToken: ADMIN_TOKEN };
   const kills: Kill[] = [];

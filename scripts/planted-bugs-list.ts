@@ -253,6 +253,42 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     breaks: ["I10"],
   },
   {
+    name: "token-in-a-span",
+    says: "a span carries the token that its request was sent with",
+    changes: [
+      {
+        file: "src/sync/requests/ask-strava.ts",
+        find: "inSpan(context, asking, { name, attributes }, () => question",
+        replace: "inSpan(context, asking, { name, attributes: { ...attributes, token: accessToken } }, () => question",
+      },
+    ],
+    breaks: ["I10"],
+  },
+  {
+    name: "detail-asked-again",
+    says: "a batch that is taken up again asks also for the races that it has stored",
+    changes: [
+      {
+        file: "src/db/races.ts",
+        find: "WHERE batch_id = ?1 AND +athlete_id = ?2 AND enrichment = 'pending' ORDER BY",
+        replace: "WHERE batch_id = ?1 AND +athlete_id = ?2 AND enrichment IN ('pending', 'enriched') ORDER BY",
+      },
+    ],
+    breaks: ["I4"],
+  },
+  {
+    name: "lost-transaction",
+    says: "a sync, and its first batch, are not committed together",
+    changes: [
+      {
+        file: "src/sync/start-sync.ts",
+        find: "return context.commits.now((): Started => startSyncWithin(context, request, processor));",
+        replace: "return startSyncWithin(context, request, processor);",
+      },
+    ],
+    breaks: ["liveness", "healing"],
+  },
+  {
     name: "endless-healing",
     says: "healing knows no bound",
     changes: [

@@ -31,6 +31,7 @@ export function bringToAnEnd(world: World): void {
   if (!cameAbout(world, "what failed is tried again", () => isQuiet(world), QUIET_LIMIT_MS)) return;
   world.runFor(2 * MINUTE_MS);
   if (world.oracle.breach !== undefined) return;
+  world.await(askApi(world, "GET", "/metrics"));
   const found = checkFinally(world);
   if (found !== undefined) world.oracle.break(found.invariant, found.says);
 }

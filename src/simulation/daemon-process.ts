@@ -22,11 +22,12 @@ import type { DatabaseFile } from "./database-file.ts";
 import { ProcessDied } from "./driver.ts";
 import type { Edges, Holder } from "./edges.ts";
 import type { Machine } from "./machine.ts";
+import { type Overheard, overhearSpans } from "./overheard.ts";
 
 /** Where athletes, Strava and people find the daemon. */
 export const PUBLIC_URL = "https://club.test";
 export const ADMIN_TOKEN = "the-admin-token-of-a-simulation";
-/** The application's secret at Strava: no log line may show it (I10). */
+/** The application's secret at Strava: nothing may show it (I10). */
 export const CLIENT_SECRET = "sandbox-secret";
 /** Seals what is secret in the database. */
 export const SEAL_KEY = new Uint8Array(32).fill(7);
@@ -57,6 +58,7 @@ export type Surroundings = {
   readonly file: DatabaseFile;
   readonly edges: Edges;
   readonly machine: Machine;
+  readonly overheard: Overheard;
   /** The true time. */
   nowMs(): number;
   /** How its alerts leave. */
@@ -90,7 +92,7 @@ export class DaemonProcess implements Holder {
       db: around.file.open(around.edges, this),
       seal: createSeal({ key: SEAL_KEY, randomBytes }),
       log: createLog({ write: (line) => this.#log(line), clock, level: around.config.logLevel, format: "json" }),
-      tracer: createIdTracer(dice),
+      tracer: overhearSpans(createIdTracer(dice), around.overheard),
       clock,
       dice,
       randomBytes,

@@ -22,6 +22,9 @@ export function connectThrough(real: Database, edges: Edges, holder: Holder): Db
 
 type Params = SQLQueryBindings[];
 
+/** What a statement that changes something begins with, also where it returns what it has changed. */
+const WRITES = /^\s*(INSERT|UPDATE|DELETE|REPLACE|WITH\b[\s\S]*\b(INSERT|UPDATE|DELETE)\b)/i;
+
 /** The part of `Database` that the daemon and Drizzle use. */
 class Connection {
   readonly #real: Database;
@@ -50,7 +53,8 @@ class Connection {
 
   prepare(sql: string): CountedStatement {
     this.#call();
-    return new CountedStatement(this.#real.query(sql), this.#call, this.#write);
+    const statement = this.#real.query(sql);
+    return new CountedStatement(statement, WRITES.test(sql) ? this.#write : this.#call);
   }
 
   run(sql: string, ...params: Params): Changes {
@@ -102,32 +106,31 @@ type Transactions = { deferred(): unknown; immediate(): unknown };
 
 class CountedStatement {
   readonly #real: Statement;
-  readonly #call: () => void;
-  readonly #write: () => void;
+  readonly #pass: () => void;
 
-  constructor(real: Statement, call: () => void, write: () => void) {
+  /** @param pass the edge that each of its runs comes by. */
+  constructor(real: Statement, pass: () => void) {
     this.#real = real;
-    this.#call = call;
-    this.#write = write;
+    this.#pass = pass;
   }
 
   get(...params: Params): unknown {
-    this.#call();
+    this.#pass();
     return this.#real.get(...(params as never[]));
   }
 
   all(...params: Params): unknown[] {
-    this.#call();
+    this.#pass();
     return this.#real.all(...(params as never[]));
   }
 
   values(...params: Params): unknown[][] {
-    this.#call();
+    this.#pass();
     return this.#real.values(...(params as never[]));
   }
 
   run(...params: Params): Changes {
-    this.#write();
+    this.#pass();
     return this.#real.run(...(params as never[]));
   }
 }

@@ -4,7 +4,7 @@ export type Holder = { isAlive(): boolean };
 /** Where the outside can meet the daemon: what happens at one of these edges can be counted, and something done there. */
 export type Edge =
   | "call" // of the database's driver: any statement
-  | "write" // a statement that is run for what it changes
+  | "write" // a statement that changes something
   | "begin" // a transaction that writes is about to begin
   | "commit" // it is about to commit
   | "committed" // it has
@@ -22,6 +22,12 @@ export class Edges {
   #traps: Trap[] = [];
   readonly #counts = new Map<Edge, number>();
   readonly #commits = new WeakMap<Holder, number>();
+  readonly #afterCommit: () => void;
+
+  /** @param afterCommit is called after each commit, before anything else comes by. */
+  constructor(afterCommit: () => void = () => {}) {
+    this.#afterCommit = afterCommit;
+  }
 
   /** @param nth 1: the next time. @returns how to take it away */
   set(edge: Edge, nth: number, spring: Spring): () => void {
@@ -47,7 +53,10 @@ export class Edges {
 
   pass(edge: Edge, holder: Holder): void {
     this.#counts.set(edge, this.count(edge) + 1);
-    if (edge === "committed") this.#commits.set(holder, this.commitsOf(holder) + 1);
+    if (edge === "committed") {
+      this.#commits.set(holder, this.commitsOf(holder) + 1);
+      this.#afterCommit();
+    }
     if (this.#traps.length === 0) return;
     for (const trap of this.#traps) {
       if (trap.edge !== edge || --trap.left > 0) continue;

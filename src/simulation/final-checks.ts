@@ -77,10 +77,7 @@ function findUndelivered({ file }: World): Found | undefined {
 const TOKEN = /\b[0-9a-f]{40}\b/;
 
 /** I10. */
-function findSecret({ oracle, strava }: World): Found | undefined {
-  const text = oracle.log.join("\n");
-  const token = TOKEN.exec(text)?.[0];
-  if (token !== undefined) return { invariant: "I10", says: `A log line shows the token ${token}` };
+function findSecret({ oracle, overheard, strava }: World): Found | undefined {
   const people = strava.athletes();
   const secrets = [
     CLIENT_SECRET,
@@ -89,8 +86,11 @@ function findSecret({ oracle, strava }: World): Found | undefined {
     ...people.flatMap(({ accessToken, refreshToken }) => [accessToken, refreshToken]),
     ...people.flatMap(({ firstName, lastName }) => [`${firstName} ${lastName}`]),
   ];
-  const shown = secrets.find((secret) => secret !== "" && text.includes(secret));
-  return shown === undefined ? undefined : { invariant: "I10", says: `A log line shows ${shown}` };
+  for (const [place, text] of overheard.places()) {
+    const shown = TOKEN.exec(text)?.[0] ?? secrets.find((secret) => secret !== "" && text.includes(secret));
+    if (shown !== undefined) return { invariant: "I10", says: `In a ${place} stands ${shown}` };
+  }
+  return undefined;
 }
 
 function findDamage({ file, disturbances }: World): Found | undefined {

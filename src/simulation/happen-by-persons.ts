@@ -80,6 +80,8 @@ export async function askApi(
   const answer = await daemon.call(request);
   const text = await answer.text();
   world.diary.note(`${method} ${path}: ${answer.status}`);
+  if (path === "/metrics") world.overheard.hear("metric", text);
+  if (answer.status >= 400) world.overheard.hear("error", text);
   return { status: answer.status, body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text };
 }
 

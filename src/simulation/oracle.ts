@@ -8,6 +8,7 @@ import {
   checkStanding,
   type Found,
   findRevivedBatch,
+  findTwoSyncs,
   findWithdrawnWrongly,
   type StandingFound,
 } from "./standing-checks.ts";
@@ -31,7 +32,6 @@ const FIRST_TICK_MS = 62 * SECOND_MS;
 /** Looks on, and holds the daemon to its invariants. */
 export class Oracle {
   readonly #scene: Scene;
-  readonly #lines: string[] = [];
   readonly edits = new Map<number, { readonly name: string; readonly isHidden: boolean }>();
   /** Errands that processes were on when they died, or whose answer they may not have booked. */
   readonly lost: Errand[] = [];
@@ -75,7 +75,6 @@ export class Oracle {
   }
 
   heardLine(line: string): void {
-    this.#lines.push(line);
     const found = this.#checkAfter(line);
     if (found !== undefined) this.break(found.invariant, found.says);
   }
@@ -93,9 +92,10 @@ export class Oracle {
     this.#changed.set(stravaId, this.#scene.time.nowMs());
   }
 
-  /** All that was logged. */
-  get log(): readonly string[] {
-    return this.#lines;
+  /** What holds in every state that is committed (I2, I3), and costs little to look at. */
+  lookAfterCommit(): void {
+    const found = findTwoSyncs(this.#scene) ?? findRevivedBatch(this.#scene);
+    if (found !== undefined) this.break(found.invariant, found.says);
   }
 
   /** What the next connection, or a hand, would make forgotten is looked at before. */

@@ -31,7 +31,7 @@ export function checkStanding(scene: Scene): StandingFound | undefined {
 }
 
 /** I2. */
-function findTwoSyncs({ file }: Scene): StandingFound | undefined {
+export function findTwoSyncs({ file }: Scene): StandingFound | undefined {
   const twice = file.client
     .query<{ athlete: number }, []>(
       "SELECT athlete_id AS athlete FROM syncs WHERE status = 'in_progress' GROUP BY athlete_id HAVING count(*) > 1",

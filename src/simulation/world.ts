@@ -12,6 +12,7 @@ import { Edges } from "./edges.ts";
 import { Machine } from "./machine.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
+import { Overheard } from "./overheard.ts";
 import type { Plan } from "./plan.ts";
 import { Receiver } from "./receiver.ts";
 import type { Scene } from "./scene.ts";
@@ -30,7 +31,7 @@ export class World implements Scene {
   /** The true time, and timers of whoever is not the machine. */
   readonly outside: Clock;
   readonly machine: Machine;
-  readonly edges = new Edges();
+  readonly edges = new Edges(() => this.oracle.lookAfterCommit());
   readonly file = new DatabaseFile();
   readonly diary: Diary;
   readonly disturbances: Disturbances;
@@ -39,6 +40,7 @@ export class World implements Scene {
   readonly strava: Sandbox;
   readonly curses: Curses;
   readonly network: Network;
+  readonly overheard = new Overheard();
   /** For choices that a plan leaves open. */
   readonly dice: Dice;
   /** The daemon; undefined while it is down. */
@@ -187,11 +189,13 @@ export class World implements Scene {
       file: this.file,
       edges: this.edges,
       machine: this.machine,
+      overheard: this.overheard,
       nowMs: () => this.time.nowMs(),
       reach: (process) => this.receiver.reach(process),
       carry: (process, request) => this.network.carry(process, request),
       write: (process, line) => {
         this.diary.note(`process ${process.number} ${line}`);
+        this.overheard.hear("log line", line);
         this.oracle.heardLine(line);
       },
       note: (text) => this.diary.note(text),

@@ -78,3 +78,33 @@ test("a trap springs at the nth time, once, and takes nobody else's turn", () =>
   expect(sprung).toEqual(["first", "second"]);
   expect(edges.count("timer")).toBe(4);
 });
+
+test("a statement that changes something passes the edge of writes, also where it returns what it has changed", () => {
+  const { edges, db } = setUp();
+  const writesOf = (work: () => unknown): number => {
+    const before = edges.count("write");
+    work();
+    return edges.count("write") - before;
+  };
+  const { $client } = db;
+  const insert = "INSERT INTO settings (name, value) VALUES ('a', '1')";
+  expect(writesOf(() => $client.query(insert).run())).toBe(1);
+  expect(writesOf(() => $client.query("UPDATE settings SET value = '2' RETURNING value").get())).toBe(1);
+  expect(
+    writesOf(() =>
+      $client
+        .query("WITH old AS (SELECT 'a' AS k) DELETE FROM settings WHERE name IN (SELECT k FROM old) RETURNING name")
+        .all(),
+    ),
+  ).toBe(1);
+  expect(writesOf(() => $client.query("SELECT value FROM settings WHERE name = 'UPDATE'").get())).toBe(0);
+});
+
+test("what is committed is looked at before anything else comes by", () => {
+  const seen: string[] = [];
+  const edges = new Edges(() => void seen.push("looked"));
+  const holder = { isAlive: () => true };
+  edges.set("committed", 1, () => void seen.push("trap"));
+  for (const edge of ["begin", "commit", "committed"] as const) edges.pass(edge, holder);
+  expect(seen).toEqual(["looked", "trap"]);
+});
