@@ -1,5 +1,5 @@
 import type { EpochMs, EpochSeconds } from "./units.ts";
-import { epochMs, epochSeconds, toEpochSeconds } from "./units.ts";
+import { epochMs, epochSeconds, plusMs, SECOND_MS, toEpochSeconds } from "./units.ts";
 
 export type SyncMode = "full" | "incremental";
 export type SyncPhase = "discovery" | "enrichment";
@@ -28,19 +28,44 @@ export type ListCursor = {
 /** Strava's largest page, so the fewest requests. */
 export const PAGE_SIZE = 200;
 
-/**
- * The walk starts at the moment of the start, and not a second later: Strava refuses a time in the future, and its
- * clock may be behind ours. Activities that start after it belong to the next sync.
- */
+/** The walk starts at the moment of the start: activities that start after it belong to the next sync. */
 export const firstCursor = (startedAtMs: EpochMs): ListCursor => ({
   beforeSeconds: toEpochSeconds(startedAtMs),
   page: 1,
 });
 
+/** What is known of Strava's clock comes from whole seconds that have travelled: it may be so far ahead of the truth. */
+const CLOCK_DOUBT_MS = 2 * SECOND_MS;
+
+/** A moment that Strava's clock has reached for certain, however far it is behind ours. @param skewMs how far it is ahead. */
+export const reachedAtStrava = (nowMs: EpochMs, skewMs: number): EpochSeconds =>
+  toEpochSeconds(skewMs < 0 ? plusMs(nowMs, skewMs - CLOCK_DOUBT_MS) : nowMs);
+
 /**
- * The end of what a sync has listed: what began at or after it is not its to withdraw. The walk began where Strava's clock
- * was thought to be, and shows nothing that Strava's clock had not reached; what is now known of it (`skewMs`: how far
- * it is ahead of ours) may say less than that, and then the less is true.
+ * Where a walk goes on that may not have begun: its first page begins no later than Strava's present, since a time in the
+ * future may be refused. What began in between is not listed, so the page that is asked for says where the list ends.
+ * @param listToSeconds where the walk was to begin; null where nobody knows.
+ */
+export function heldToPresent(
+  cursor: ListCursor,
+  listToSeconds: EpochSeconds | null,
+  presentSeconds: EpochSeconds,
+): ListCursor {
+  return isFirstPage(cursor, listToSeconds) && cursor.beforeSeconds > presentSeconds
+    ? { ...cursor, beforeSeconds: presentSeconds }
+    : cursor;
+}
+
+/** Whether a cursor is where its walk begins. */
+export function isFirstPage(cursor: ListCursor, listToSeconds: EpochSeconds | null): boolean {
+  if (cursor.page > 1 || cursor.resumeBeforeSeconds !== undefined) return false;
+  return listToSeconds === null || cursor.beforeSeconds >= listToSeconds;
+}
+
+/**
+ * The end of what a sync has listed: what began at or after it is not its to withdraw. The walk shows
+ * nothing that Strava's clock had not reached; what is now known of that clock (`skewMs`: how far it is ahead of ours)
+ * may say less than where the walk began, and then the less is true.
  */
 export function endOfListed(
   sync: { readonly startedAtMs: EpochMs; readonly listToSeconds: EpochSeconds | null },

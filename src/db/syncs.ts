@@ -208,9 +208,9 @@ export function setPhase(db: Db, id: SyncId, phase: SyncPhase, nowMs: EpochMs): 
 
 const storeCursorStatement = statement<
   unknown,
-  [number, number, number, number | null, number, number, number, number]
+  [number, number, number, number | null, number, number, number, number, number | null]
 >(
-  `UPDATE syncs SET cursor_before_s = ?2, cursor_page = ?3, cursor_resume_before_s = ?4, list_complete = ?5,
+  `UPDATE syncs SET list_to_s = ?9, cursor_before_s = ?2, cursor_page = ?3, cursor_resume_before_s = ?4, list_complete = ?5,
      activities_listed = ${countIn("activities_listed")} + ?6, requests = ${countIn("requests")} + ?8, last_activity_at_ms = ?7, last_progress_at_ms = ?7
    WHERE id = ?1 AND status = 'in_progress'`,
 );
@@ -219,7 +219,14 @@ const storeCursorStatement = statement<
 export function storeCursor(
   db: Db,
   id: SyncId,
-  page: { cursor: ListCursor; isListComplete: boolean; newlyListed: number; requests: number; nowMs: EpochMs },
+  page: {
+    cursor: ListCursor;
+    listToSeconds: EpochSeconds | null;
+    isListComplete: boolean;
+    newlyListed: number;
+    requests: number;
+    nowMs: EpochMs;
+  },
 ): boolean {
   const { beforeSeconds, page: pageNumber, resumeBeforeSeconds } = page.cursor;
   const isComplete = page.isListComplete ? 1 : 0;
@@ -233,6 +240,7 @@ export function storeCursor(
       page.newlyListed,
       page.nowMs,
       page.requests,
+      page.listToSeconds,
     ).changes > 0
   );
 }

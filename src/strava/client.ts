@@ -1,6 +1,5 @@
 import type { DetailedActivity } from "../core/activity.ts";
 import type { Clock, EpochSeconds, Fetch } from "../core/units.ts";
-import { SECOND_MS } from "../core/units.ts";
 import { ask, type Line } from "./exchange.ts";
 import { createOAuthCalls } from "./oauth.ts";
 import { type Parsed, parseJson } from "./raw-json.ts";
@@ -22,10 +21,9 @@ export type StravaClientOptions = {
   readonly timeoutMs: number;
 };
 
-/** Which activities of the list: those that started before `beforeSeconds`, and after `afterSeconds`. */
+/** Which activities of the list: those that started before `beforeSeconds`; a time in Strava's future may be refused (400). */
 export type ActivityListQuery = {
   readonly beforeSeconds?: EpochSeconds | undefined;
-  readonly afterSeconds?: EpochSeconds | undefined;
   /** From 1. */
   readonly page: number;
   /** Strava gives 200 at most. */
@@ -58,7 +56,7 @@ export function createStravaClient(options: StravaClientOptions) {
         {
           asked: "api",
           method: "GET",
-          url: `${apiUrl}/athlete/activities?${formatListQuery(query, options.clock)}`,
+          url: `${apiUrl}/athlete/activities?${formatListQuery(query)}`,
           headers: bearer(accessToken),
           maxBytes: MAX_LIST_BYTES,
           read: readActivityPage,
@@ -146,15 +144,10 @@ const bearer = (accessToken: string) => ({ accept: "application/json", authoriza
 
 const normalizeUrl = (url: string): string => new URL(url).href.replace(/\/+$/, "");
 
-/**
- * Strava has answered 400 to `before` and `after` that were empty or in the future, so that neither is ever sent: what
- * lies ahead is cut to now, before which every activity has started.
- */
-function formatListQuery(query: ActivityListQuery, clock: Clock): string {
-  const nowSeconds = Math.floor(clock.nowMs() / SECOND_MS);
+/** Strava has answered 400 to an empty `before`: what is not given is left out. */
+function formatListQuery(query: ActivityListQuery): string {
   let text = `page=${query.page}&per_page=${query.perPage}`;
-  if (query.beforeSeconds !== undefined) text += `&before=${Math.min(query.beforeSeconds, nowSeconds)}`;
-  if (query.afterSeconds !== undefined) text += `&after=${Math.min(query.afterSeconds, nowSeconds)}`;
+  if (query.beforeSeconds !== undefined) text += `&before=${query.beforeSeconds}`;
   return text;
 }
 

@@ -1,6 +1,6 @@
 import type { ListedActivity } from "../core/activity.ts";
 import { isRace, listFingerprint } from "../core/race.ts";
-import { type ListCursor, nextCursor, PAGE_SIZE } from "../core/sync.ts";
+import { heldToPresent, isFirstPage, type ListCursor, nextCursor, PAGE_SIZE, reachedAtStrava } from "../core/sync.ts";
 import { type EpochSeconds, toEpochSeconds } from "../core/units.ts";
 import { readAthlete } from "../db/athletes.ts";
 import { tallyUnderLease } from "../db/batches.ts";
@@ -27,22 +27,29 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
   if (sync === undefined) return { result: "lease_lost" };
   if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone.", refused: undefined };
   const cursor = cursorOf(sync);
+  let asked = cursor;
   const answer = await askStrava(context, run, {
     name: "strava.list_activities",
     phase: "discovery",
     item: "list",
     isLastTry: run.batch.attempts + 1 >= context.rules.maxAttempts,
     attributes: { "broomwagon.list.page": cursor.page, "broomwagon.list.before_s": cursor.beforeSeconds },
-    send: (strava, accessToken) =>
-      strava.listActivities(
-        accessToken,
-        { beforeSeconds: cursor.beforeSeconds, page: cursor.page, perPage: PAGE_SIZE },
-        run.signal,
-      ),
+    send: (strava, accessToken) => {
+      const present = reachedAtStrava(context.clock.nowMs(), context.governor.view().skewMs);
+      asked = heldToPresent(cursor, sync.listToSeconds, present);
+      const { beforeSeconds, page } = asked;
+      return strava.listActivities(accessToken, { beforeSeconds, page, perPage: PAGE_SIZE }, run.signal);
+    },
   });
   switch (answer.got) {
     case "value":
-      return commitPage(context, run, { sync, athlete, cursor, page: answer.value });
+      return commitPage(context, run, {
+        sync,
+        athlete,
+        cursor: asked,
+        listToSeconds: isFirstPage(cursor, sync.listToSeconds) ? asked.beforeSeconds : sync.listToSeconds,
+        page: answer.value,
+      });
     case "hold":
       return { result: "wait", reason: answer.hold.reason, untilMs: answer.hold.untilMs };
     case "reconnect":
@@ -60,7 +67,14 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
   }
 }
 
-type Page = { sync: SyncRow; athlete: AthleteRow; cursor: ListCursor; page: ActivityPage };
+type Page = {
+  sync: SyncRow;
+  athlete: AthleteRow;
+  /** As it was asked for. */
+  cursor: ListCursor;
+  listToSeconds: EpochSeconds | null;
+  page: ActivityPage;
+};
 
 async function commitPage(context: SyncContext, run: Run, listed: Page): Promise<RunResult> {
   const span = context.tracer.startSpan("db.store_page", { parent: run.span });
@@ -75,7 +89,7 @@ async function commitPage(context: SyncContext, run: Run, listed: Page): Promise
 /** False when the lease is lost: then nothing is written. */
 function storePageAndAdvanceCursor(context: SyncContext, run: Run, listed: Page): boolean {
   const { db, clock } = context;
-  const { sync, athlete, cursor, page } = listed;
+  const { sync, athlete, cursor, listToSeconds, page } = listed;
   const nowMs = clock.nowMs();
   const own = page.activities.filter((activity) => isOwn(activity, athlete));
   const foreign = page.activities.filter((activity) => !isOwn(activity, athlete));
@@ -89,7 +103,14 @@ function storePageAndAdvanceCursor(context: SyncContext, run: Run, listed: Page)
   const requests = takeUnbooked(run);
   const tally = { requests, activitiesFetched: page.rawCount, racesAdded, racesEnriched: 0, racesFailed: 0 };
   if (!tallyUnderLease(db, run.fence, tally)) throw new LeaseLostInsideCommit();
-  storeCursor(db, sync.id, { cursor: next === "end" ? cursor : next, isListComplete, newlyListed, requests, nowMs });
+  storeCursor(db, sync.id, {
+    cursor: next === "end" ? cursor : next,
+    listToSeconds,
+    isListComplete,
+    newlyListed,
+    requests,
+    nowMs,
+  });
   warnOfUnread(context, run, page, foreign.length);
   if (isListComplete) finishList(context, sync.id);
   return finishRun(context, run, { how: "done" });

@@ -119,14 +119,12 @@ function insertStarted(
 ): SyncId {
   const { db, clock, rules } = context;
   const nowMs = clock.nowMs();
-  // Strava refuses a `before` in the future, and its clock may be behind ours.
-  const startedAtStravaMs = epochMs(Math.min(nowMs, context.governor.view().stravaMs));
   const { lastCompleteListAtMs } = athlete;
   const fromMs =
     sync.mode === "full" || lastCompleteListAtMs === null
       ? null
       : // A list in the future was dated by a clock that has since been set back.
-        Math.min(lastCompleteListAtMs, startedAtStravaMs) - rules.rescanMs;
+        Math.min(lastCompleteListAtMs, nowMs) - rules.rescanMs;
   const syncId = insertSync(db, {
     athleteId: athlete.id,
     mode: sync.mode,
@@ -134,7 +132,7 @@ function insertStarted(
     phase: sync.phase,
     startedAtMs: nowMs,
     listFromSeconds: fromMs === null ? null : toEpochSeconds(epochMs(Math.max(0, fromMs))),
-    cursor: firstCursor(startedAtStravaMs),
+    cursor: firstCursor(nowMs),
     servedAtMs: athlete.lastServedAtMs,
   });
   addToCounter(db, "syncs_started", 1, nowMs);

@@ -1,6 +1,15 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { classRank, endOfListed, firstCursor, type ListCursor, nextCursor, PAGE_SIZE } from "../../src/core/sync.ts";
+import {
+  classRank,
+  endOfListed,
+  firstCursor,
+  heldToPresent,
+  type ListCursor,
+  nextCursor,
+  PAGE_SIZE,
+  reachedAtStrava,
+} from "../../src/core/sync.ts";
 import { epochMs, epochSeconds } from "../../src/core/units.ts";
 
 const cursor = (beforeSeconds: number, page: number): ListCursor => ({
@@ -10,6 +19,25 @@ const cursor = (beforeSeconds: number, page: number): ListCursor => ({
 const page = (itemCount: number, oldest?: number) => ({
   itemCount,
   oldestStartSeconds: oldest === undefined ? undefined : epochSeconds(oldest),
+});
+
+test("what Strava's clock has reached is told with a doubt of two seconds, where it is behind ours", () => {
+  const nowMs = epochMs(1_763_334_772_999);
+  expect([0, 1, 90_000].map((skewMs): number => reachedAtStrava(nowMs, skewMs))).toEqual(Array(3).fill(1_763_334_772));
+  expect([-1, -90_000].map((skewMs): number => reachedAtStrava(nowMs, skewMs))).toEqual([1_763_334_770, 1_763_334_680]);
+});
+
+test("a first page is held to Strava's present, and no page behind it", () => {
+  const held = (at: ListCursor, listTo: number | null) =>
+    heldToPresent(at, listTo === null ? null : epochSeconds(listTo), epochSeconds(1_000));
+  // Begun by a clock that is ahead; also where a hand moved it on, or where nobody knows where the walk began.
+  expect([held(cursor(1_500, 1), 1_500), held(cursor(9_000, 1), 1_500), held(cursor(1_500, 1), null)]).toEqual(
+    Array(3).fill(cursor(1_000, 1)),
+  );
+  expect([held(cursor(1_000, 1), 1_000), held(cursor(900, 1), null)]).toEqual([cursor(1_000, 1), cursor(900, 1)]);
+  // What follows begins where an activity did, and is asked for as it is, whatever a clock says.
+  const later = [cursor(1_499, 1), cursor(1_500, 2), { ...cursor(1_500, 1), resumeBeforeSeconds: epochSeconds(1_400) }];
+  expect(later.map((at) => held(at, 1_500))).toEqual(later);
 });
 
 test("the walk begins at the second of the start, never after it", () => {

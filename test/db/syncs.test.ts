@@ -87,7 +87,14 @@ test("a sync ends once: whoever comes later changes nothing", () => {
   });
   expect(endSync(db, id, { ...END, status: "failed", error: "no" })).toBe(false);
   expect(
-    storeCursor(db, id, { cursor: CURSOR, isListComplete: true, newlyListed: 5, requests: 1, nowMs: later(10) }),
+    storeCursor(db, id, {
+      cursor: CURSOR,
+      listToSeconds: CURSOR.beforeSeconds,
+      isListComplete: true,
+      newlyListed: 5,
+      requests: 1,
+      nowMs: later(10),
+    }),
   ).toBe(false);
   expect(noteProgress(db, id, later(10), 1)).toBe(false);
   expect(setPaused(db, id, later(10))).toBe(false);
@@ -99,9 +106,23 @@ test("a stored page moves the cursor, the counts and the progress; activity alon
   const db = emptyDb();
   const id = insertSync(db);
   expect(
-    storeCursor(db, id, { cursor: CURSOR, isListComplete: false, newlyListed: 200, requests: 1, nowMs: later(1) }),
+    storeCursor(db, id, {
+      cursor: CURSOR,
+      listToSeconds: CURSOR.beforeSeconds,
+      isListComplete: false,
+      newlyListed: 200,
+      requests: 1,
+      nowMs: later(1),
+    }),
   ).toBe(true);
-  storeCursor(db, id, { cursor: CURSOR, isListComplete: true, newlyListed: 3, requests: 1, nowMs: later(2) });
+  storeCursor(db, id, {
+    cursor: CURSOR,
+    listToSeconds: CURSOR.beforeSeconds,
+    isListComplete: true,
+    newlyListed: 3,
+    requests: 1,
+    nowMs: later(2),
+  });
   noteActivity(db, id, later(5), 2);
   expect(readSync(db, id)).toMatchObject({
     cursorPage: 2,

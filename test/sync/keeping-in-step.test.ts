@@ -18,7 +18,9 @@ import {
   startedAgo,
   stravaIdOf,
   stravaTime,
+  syncOf,
   syncToEnd,
+  untilEnded,
 } from "../support/syncs.ts";
 
 const RESCAN_MS = 30 * DAY_MS;
@@ -288,6 +290,31 @@ describe("what is replaced", () => {
       expect(requestsOf(engine, "detail")).toBe(2);
     });
   }
+
+  test("a clock of ours that is hours ahead, at a Strava that refuses what lies in the future: one question is refused, and no more", async () => {
+    const engine = engineWith([startedAgo(16 * HOUR_MS, RACE), startedAgo(2 * DAY_MS, RACE)], {
+      sandbox: { skewMs: -15 * HOUR_MS, refuseFutureBefore: true },
+    });
+    expect(await syncToEnd(engine)).toMatchObject({ status: "completed", activitiesListed: 2 });
+    const lists = engine.sandbox.ledger().filter(({ kind }) => kind === "list");
+    expect(lists.filter(({ status }) => status === 400).length).toBeLessThanOrEqual(1);
+    engine.sandbox.clearLedger();
+    await engine.clock.advance(HOUR_MS);
+    expect(await syncToEnd(engine, { mode: "full" })).toMatchObject({ status: "completed", activitiesListed: 2 });
+    expect(engine.sandbox.ledger().map(({ status }) => status)).not.toContain(400);
+  });
+
+  test("a clock that is set back in the middle of a walk skips nothing of it", async () => {
+    const runs = dailyRuns(450, [2, 210, 300, 420]);
+    const engine = engineWith(runs, { sandbox: { latencyMs: 50 } });
+    const syncId = engine.start(0, { mode: "full" });
+    await engine.clock.advance(20);
+    // The first page is on its way, and the second yet to be asked for.
+    expect([requestsOf(engine, "list"), syncOf(engine, syncId).activitiesListed]).toEqual([1, 0]);
+    engine.clock.setBack(300 * DAY_MS);
+    await untilEnded(engine, syncId);
+    expect(shownIds(engine).length).toBe(4);
+  });
 
   test("a complete list that a clock dated in the future, before it was set back, bounds nothing", async () => {
     const engine = engineWith([startedAgo(2 * DAY_MS, RACE)]);
