@@ -28,7 +28,10 @@ export function diagnoseStranded(stranded: StrandedBatches, nowMs: EpochMs): Fin
     batchId: batchIds[0] ?? null,
     beganAtMs: nowMs,
     evidence: { batches: batchIds.length, sync: what },
-    message: `${batchIds.length} batches are live, but their sync ${what}.`,
+    message:
+      batchIds.length === 1
+        ? `A batch is live, but its sync ${what}.`
+        : `${batchIds.length} batches are live, but their sync ${what}.`,
     whyNotWaiting: "Batches of a sync that is not in progress are never claimed.",
     remedy: { do: "cancel_batches", batches: batchIds.map((batchId) => ({ batchId })) },
   };

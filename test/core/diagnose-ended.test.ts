@@ -28,6 +28,8 @@ test("of a sync that is gone nobody knows the athlete, and its batches go all th
     message: "2 batches are live, but their sync is gone.",
   });
   expect(diagnoseStranded({ ...stranded, batchIds: [] }, NOW).batchId).toBeNull();
+  const alone = { ...stranded, batchIds: [batchId(41)] };
+  expect(diagnoseStranded(alone, NOW).message).toBe("A batch is live, but its sync is gone.");
 });
 
 test("races that a completed sync left get a sync of their own", () => {
