@@ -289,6 +289,30 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     breaks: ["liveness", "healing"],
   },
   {
+    name: "hold-outlives-the-clock",
+    says: "what holds everybody is not shortened when the clock is set back",
+    changes: [
+      {
+        file: "src/health/monitor.ts",
+        find: "      context.governor.clockSetBack(wentBackMs);\n",
+        replace: "",
+      },
+    ],
+    breaks: ["I6"],
+  },
+  {
+    name: "list-ends-where-it-did-not",
+    says: "what began after the walk of a list did is taken for vanished, where a clock was set right",
+    changes: [
+      {
+        file: "src/core/sync.ts",
+        find: "return epochSeconds(Math.min(reachedSeconds, sync.listToSeconds ?? reachedSeconds));",
+        replace: "return reachedSeconds;",
+      },
+    ],
+    breaks: ["I11"],
+  },
+  {
     name: "endless-healing",
     says: "healing knows no bound",
     changes: [

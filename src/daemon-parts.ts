@@ -15,6 +15,7 @@ import { type Clock, type Dice, type Fetch, MINUTE_MS, SECOND_MS } from "./core/
 import { keepScheduleBooks, type ScheduleBooks } from "./daemon-books.ts";
 import { createJobs, HEALTH_JOB, PROCESSOR_JOB, REVOKE_JOB, SUBSCRIPTION_JOB } from "./daemon-jobs.ts";
 import { noteDaemonStart } from "./db/daemon-starts.ts";
+import { readLastLife } from "./db/last-life.ts";
 import type { Db } from "./db/open.ts";
 import type { RandomBytes, Seal } from "./db/seal.ts";
 import { readSetting } from "./db/settings.ts";
@@ -99,7 +100,8 @@ export function assembleDaemon(parts: DaemonMakings): DaemonParts {
   const events = assembleEvents(context, { processor, seal, randomBytes });
   const thresholds = keepThresholds(context, config);
   const periodMs = periodOf(config.healthCron, config.timezone, clock.nowMs());
-  const healer = createMonitor(context, processor, thresholds.rules({ healing: config.healing, periodMs }));
+  const rules = thresholds.rules({ healing: config.healing, periodMs });
+  const healer = createMonitor(context, processor, rules, readLastLife(parts.db, HEALTH_JOB));
   const ping =
     config.pingUrl === undefined ? undefined : createPing({ url: config.pingUrl, fetch, clock, log: parts.log });
   const monitor = watchMonitor(context, healer, { periodMs, ping, schedule: () => scheduler });

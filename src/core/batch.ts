@@ -1,4 +1,4 @@
-import { type EpochMs, MINUTE_MS, plusMs, SECOND_MS } from "./units.ts";
+import { type EpochMs, MINUTE_MS, plusMs, QUARTER_MS, SECOND_MS } from "./units.ts";
 
 export type BatchType = "discovery" | "enrichment";
 export type BatchStatus = "pending" | "processing" | "completed" | "failed" | "cancelled";
@@ -110,3 +110,16 @@ export function withJitter(waitMs: number, jitter: number): number {
 
 /** Longest wait that anything of ours asks for: a day's quota window, and a little. Beyond it, somebody else set it. */
 export const LONGEST_WAIT_MS = 24 * 60 * MINUTE_MS + MINUTE_MS;
+
+const LONGEST_WAITS_MS: ReadonlyMap<string, number> = new Map<WaitReason, number>([
+  ["quota_15min", QUARTER_MS + MINUTE_MS],
+  ["backoff", withJitter(LONGEST_BACKOFF_MS, 1)],
+  ["strava_unavailable", withJitter(LONGEST_BACKOFF_MS, 1)],
+  ["app_inactive", withJitter(LONGEST_BACKOFF_MS, 1)],
+]);
+
+/**
+ * The longest wait for a reason: what is longer is of a clock that has been set back since, or of a hand.
+ * @param reason null, or a word that is no reason: whatever there is to wait for.
+ */
+export const longestWaitMs = (reason: string | null): number => LONGEST_WAITS_MS.get(reason ?? "") ?? LONGEST_WAIT_MS;

@@ -2,7 +2,7 @@ import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { revocations } from "./schema.ts";
-import { anyRow, oncePerDb } from "./statement.ts";
+import { anyRow, oncePerDb, statement } from "./statement.ts";
 
 export type RevocationRow = typeof revocations.$inferSelect;
 
@@ -74,6 +74,18 @@ export function postponeRevocation(
 /** Strava confirmed: nothing is left of it. False when its token has been replaced meanwhile: that one is still to go. */
 export function deleteRevocation(db: Db, confirmed: RevocationRow): boolean {
   return db.delete(revocations).where(isSame(confirmed)).returning({ id: revocations.id }).all().length > 0;
+}
+
+/** Whether a revocation waits beyond a moment. */
+export const hasRevocationBeyond = anyRow<[number]>("SELECT 1 FROM revocations WHERE run_after_ms > ?1");
+
+const makeDueStatement = statement<unknown, [number, number, number]>(
+  `UPDATE revocations SET run_after_ms = ?1 WHERE id IN (SELECT id FROM revocations WHERE run_after_ms > ?2 LIMIT ?3)`,
+);
+
+/** Makes revocations that wait beyond a moment due at once; at most `limit`. Returns how many. */
+export function makeRevocationsDue(db: Db, nowMs: EpochMs, beyondMs: EpochMs, limit: number): number {
+  return makeDueStatement(db).run(nowMs, beyondMs, limit).changes;
 }
 
 /** A sealed value is another each time, even for the same token. */

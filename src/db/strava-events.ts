@@ -132,6 +132,21 @@ export function postponeEvent(db: Db, id: number, untilMs: EpochMs): void {
   postponeOneStatement(db).run(id, untilMs);
 }
 
+/** Whether an event waits beyond a moment. */
+export const hasEventBeyond = anyRow<[number]>(
+  "SELECT 1 FROM strava_events INDEXED BY strava_events_due WHERE settled_at_ms IS NULL AND run_after_ms > ?1",
+);
+
+const makeDueStatement = statement<unknown, [number, number, number]>(
+  `UPDATE strava_events SET run_after_ms = ?1 WHERE id IN (
+     SELECT id FROM strava_events INDEXED BY strava_events_due WHERE settled_at_ms IS NULL AND run_after_ms > ?2 LIMIT ?3)`,
+);
+
+/** Makes events that wait beyond a moment due at once; at most `limit`. Returns how many. */
+export function makeEventsDue(db: Db, nowMs: EpochMs, beyondMs: EpochMs, limit: number): number {
+  return makeDueStatement(db).run(nowMs, beyondMs, limit).changes;
+}
+
 const claimStatement = statement<unknown, [number, number]>(
   `UPDATE strava_events INDEXED BY strava_events_due SET ours = 1, run_after_ms = ?2
    WHERE settled_at_ms IS NULL AND ours = 0 AND subscription_id = ?1`,

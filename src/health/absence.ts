@@ -10,8 +10,8 @@ const LEASES_AWAY = 2 / 3;
 export type Absence = {
   /** Looks at the clock: at each tick, and whenever somebody asks for a verdict. Until then age proves nothing. */
   look(): EpochMs;
-  /** The clock was set back, and times in rows are not made good yet. */
-  hasGoneBack(): boolean;
+  /** By how much the clock was set back, at least, for which times are not made good yet; 0: it was not. */
+  wentBackMs(): number;
   /** Now they are. */
   noteReadjusted(): void;
 };
@@ -19,17 +19,24 @@ export type Absence = {
 /**
  * Notices absences by the clock alone: ticks are a period apart, so that a longer time without a look, or one that is
  * negative, was not lived through. A start is the end of an absence, too: age proves nothing for a period, a minute at most.
+ * @param times.lastLifeMs when a daemon is known to have lived last: where that is in the future, the clock was set back.
  */
 export function createAbsence(
   clock: Clock,
   log: Pick<Log, "warn">,
-  times: { periodMs: number; leaseMs: number },
+  times: { periodMs: number; leaseMs: number; lastLifeMs: EpochMs },
 ): Absence {
   const { periodMs, leaseMs } = times;
   const longestMs = Math.min(PERIODS_AWAY * periodMs, periodMs + LEASES_AWAY * leaseMs);
   let lastLookAtMs = clock.nowMs();
   let ageProvesNothingUntilMs = plusMs(clock.nowMs(), Math.min(periodMs, MINUTE_MS));
-  let hasGoneBack = false;
+  let wentBackMs = Math.max(0, times.lastLifeMs - clock.nowMs());
+  if (wentBackMs > 0) warnOf(sayWentBack(wentBackMs));
+
+  function warnOf(what: string): void {
+    log.warn("monitor.was_away", `${what}: verdicts on age wait one period.`);
+  }
+
   return {
     look() {
       const nowMs = clock.nowMs();
@@ -37,17 +44,15 @@ export function createAbsence(
       lastLookAtMs = nowMs;
       if (sinceMs >= 0 && sinceMs <= longestMs) return ageProvesNothingUntilMs;
       ageProvesNothingUntilMs = plusMs(nowMs, periodMs);
-      if (sinceMs < 0) hasGoneBack = true;
-      const what =
-        sinceMs < 0
-          ? `The clock was set back by ${Math.round(-sinceMs / 1_000)} s or more`
-          : `Nothing ran for ${Math.round(sinceMs / 1_000)} s`;
-      log.warn("monitor.was_away", `${what}: verdicts on age wait one period.`);
+      if (sinceMs < 0) wentBackMs -= sinceMs;
+      warnOf(sinceMs < 0 ? sayWentBack(-sinceMs) : `Nothing ran for ${Math.round(sinceMs / 1_000)} s`);
       return ageProvesNothingUntilMs;
     },
-    hasGoneBack: () => hasGoneBack,
+    wentBackMs: () => wentBackMs,
     noteReadjusted() {
-      hasGoneBack = false;
+      wentBackMs = 0;
     },
   };
 }
+
+const sayWentBack = (byMs: number): string => `The clock was set back by ${Math.round(byMs / 1_000)} s or more`;

@@ -20,7 +20,7 @@ import { healAfterEnd } from "./heal-after-end.ts";
 import { type CheckedFinding, healSync } from "./heal-sync.ts";
 import { judgeOpenFindings } from "./judge-findings.ts";
 import { mendStates } from "./mend-states.ts";
-import { readjustWaits } from "./readjust.ts";
+import { mendFarWaits, readjustWaits } from "./readjust.ts";
 
 export type { CheckedFinding } from "./heal-sync.ts";
 
@@ -67,10 +67,23 @@ export type Monitor = {
 /** Syncs are checked a page at a time, and the event loop runs in between. */
 const PAGE = 50;
 
-/** The monitor: finds every stall, explains it, remedies it, and verifies the remedy at a later check. */
-export function createMonitor(context: SyncContext, processor: Processor, health: HealthRules): Monitor {
+/**
+ * The monitor: finds every stall, explains it, remedies it, and verifies the remedy at a later check.
+ * @param lastLifeMs when a daemon is known to have lived last; 0: none has.
+ */
+export function createMonitor(
+  context: SyncContext,
+  processor: Processor,
+  health: HealthRules,
+  lastLifeMs: EpochMs,
+): Monitor {
   const { db, clock, tracer, log } = context;
-  const absence = createAbsence(clock, log, { periodMs: health.periodMs, leaseMs: context.rules.leaseMs });
+  const { periodMs } = health;
+  const absence = createAbsence(clock, log, {
+    periodMs,
+    leaseMs: context.rules.leaseMs,
+    lastLifeMs,
+  });
   let lastCheckAtMs: EpochMs | null = null;
   let lastCheckDurationMs: number | null = null;
   let checks = 0;
@@ -88,7 +101,7 @@ export function createMonitor(context: SyncContext, processor: Processor, health
       isFull: processor.view().running >= context.rules.concurrency,
       lastClaimAtMs: processor.view().lastClaimAtMs,
       ageProvesNothingUntilMs: absence.look(),
-      waitsProveNothing: absence.hasGoneBack(),
+      waitsProveNothing: absence.wentBackMs() > 0,
       ownLeases: processor.leases(),
       claimableSinceMs: processor.claimableSinceMs(syncClass),
       healing: health.healing,
@@ -148,9 +161,13 @@ export function createMonitor(context: SyncContext, processor: Processor, health
 
   async function readjust(breather: Breather): Promise<void> {
     absence.look();
-    if (!absence.hasGoneBack()) return;
-    await readjustWaits(context, processor, breather);
-    absence.noteReadjusted();
+    const wentBackMs = absence.wentBackMs();
+    if (wentBackMs > 0) {
+      context.governor.clockSetBack(wentBackMs);
+      await readjustWaits(context, processor, breather);
+      absence.noteReadjusted();
+    }
+    await mendFarWaits(context, breather);
   }
 
   /** The syncs of a page that need a closer look: a few statements for all of them, and mostly there are none. */

@@ -1,4 +1,8 @@
+import { LONGEST_WAIT_MS } from "../core/batch.ts";
+import { type EpochMs, plusMs } from "../core/units.ts";
 import { makeWaitingDue } from "../db/batches.ts";
+import { hasRevocationBeyond, makeRevocationsDue } from "../db/revocations.ts";
+import { hasEventBeyond, makeEventsDue } from "../db/strava-events.ts";
 import type { SyncContext } from "../sync/context.ts";
 import type { Processor } from "../sync/processor.ts";
 import type { Breather } from "./breather.ts";
@@ -7,20 +11,50 @@ import type { Breather } from "./breather.ts";
 const ROWS_A_STEP = 200;
 
 /**
- * After the clock was set back: batches that were due, and waits that were about to end, lie as far ahead as it was set. They
- * become due at once; whatever must wait on is sent back with the right time by the governor. No stall, and no remedy:
- * nothing was wrong with the syncs.
+ * After the clock was set back: what was due, and waits that were about to end, lie as far ahead as it was set. They become
+ * due at once; whatever must wait on is sent back with the right time by the governor. No stall, and no remedy: nothing
+ * was wrong with the syncs.
  */
 export async function readjustWaits(context: SyncContext, processor: Processor, breather: Breather): Promise<void> {
-  const { db, commits, clock, log } = context;
-  let changed = 0;
-  for (;;) {
-    const step = commits.now(() => makeWaitingDue(db, clock.nowMs(), ROWS_A_STEP));
+  const { db, clock, log } = context;
+  const batches = await inSteps(context, breather, () => makeWaitingDue(db, clock.nowMs(), ROWS_A_STEP));
+  const others = await makeOthersDue(context, breather, clock.nowMs());
+  if (batches + others === 0) return;
+  log.warn(
+    "monitor.waits_readjusted",
+    `The clock was set back: ${batches} batches and ${others} events and revocations that lay ahead of it are due.`,
+  );
+  processor.wake();
+}
+
+/**
+ * Strava's events and revocations that wait longer than anything can (the clock was set back while the daemon was down, or a
+ * hand wrote it) are due. Of batches the diagnosis finds that.
+ */
+export async function mendFarWaits(context: SyncContext, breather: Breather): Promise<void> {
+  const beyondMs = plusMs(context.clock.nowMs(), LONGEST_WAIT_MS);
+  const mended = await makeOthersDue(context, breather, beyondMs);
+  if (mended === 0) return;
+  context.log.warn(
+    "monitor.far_waits_mended",
+    `${mended} events and revocations were set to wait longer than anything waits: they are due.`,
+  );
+}
+
+async function makeOthersDue(context: SyncContext, breather: Breather, beyondMs: EpochMs): Promise<number> {
+  const { db, clock } = context;
+  const events = () => makeEventsDue(db, clock.nowMs(), beyondMs, ROWS_A_STEP);
+  const revocations = () => makeRevocationsDue(db, clock.nowMs(), beyondMs, ROWS_A_STEP);
+  // A look without the write lock: an idle check writes nothing.
+  const madeDue = hasEventBeyond(db, beyondMs) ? await inSteps(context, breather, events) : 0;
+  return madeDue + (hasRevocationBeyond(db, beyondMs) ? await inSteps(context, breather, revocations) : 0);
+}
+
+async function inSteps({ commits }: SyncContext, breather: Breather, change: () => number): Promise<number> {
+  for (let changed = 0; ; ) {
+    const step = commits.now(change);
     changed += step;
-    if (step < ROWS_A_STEP) break;
+    if (step < ROWS_A_STEP) return changed;
     await breather.turn();
   }
-  if (changed === 0) return;
-  log.warn("monitor.waits_readjusted", `The clock was set back: ${changed} batches that lay ahead of it are due.`);
-  processor.wake();
 }

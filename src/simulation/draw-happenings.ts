@@ -6,6 +6,7 @@ import {
   READ_PERMISSION_MISSING,
   REFRESH_TOKEN_INVALID,
 } from "../sandbox/strava-errors.ts";
+import { drawClockSetRight } from "./draw-clock-set-right.ts";
 import { DEED_NAMES } from "./hand.ts";
 import type { AthleteDeed, Happening, MachineTrouble, Moment, PersonsDeed, Setting, StravaTrouble } from "./plan.ts";
 import type { Rolls } from "./rolls.ts";
@@ -40,6 +41,10 @@ export function drawHappenings(rolls: Rolls, plan: Setting, weeks: number): read
     const on = rolls.chance(0.6) ? drawEdge(rolls) : undefined;
     // What waits for its edge is set just before the work begins.
     add(on === undefined ? inTheMiddle() : rolls.pick(busy) - 1, drawTrouble(rolls), on);
+  }
+  if (troubles > 0 && rolls.chance(0.4)) {
+    const all = drawClockSetRight(rolls, anyTime());
+    happenings.push(...all.filter(({ afterMs }) => afterMs < plan.durationMs));
   }
   return happenings.sort((a, b) => a.afterMs - b.afterMs);
 }

@@ -1,4 +1,4 @@
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
 import type { Scene } from "./scene.ts";
 
 /** So long a sync may be still beyond its threshold, till a check has come by and its finding stands. */
@@ -8,6 +8,8 @@ const LONGEST_WAIT_MS = DAY_MS + HOUR_MS;
 
 /** A quarter of an hour, and a quarter of that. */
 const LONGEST_BACKOFF_MS = 19 * MINUTE_MS;
+/** How well a daemon knows by how much its clock was set back. */
+const CLOCK_KNOWN_TO_MS = 12 * MINUTE_MS;
 /** A claim that failed is tried again a second later. */
 const CLAIMED_WITHIN_MS = 5_000;
 
@@ -26,6 +28,7 @@ export function checkStanding(scene: Scene): StandingFound | undefined {
     findTooManyRemediesADay(scene) ??
     findWithdrawnWrongly(scene) ??
     findIdlePlace(scene) ??
+    findEndlessHold(scene) ??
     findLongBackoff(scene)
   );
 }
@@ -167,6 +170,28 @@ function findIdlePlace(scene: Scene): StandingFound | undefined {
   if (due === null) return undefined;
   const says = `Batch ${due.id} has been due for ${Math.round(due.dueMs / 1_000)} s, a place is free, and nothing holds it back`;
   return { invariant: "liveness", says, graceMs: 5 * SECOND_MS, key: `due ${due.id}` };
+}
+
+/**
+ * I6: what holds everybody ends with its window, or with the backoff of an outage, whatever the clock was set to before. A
+ * clock is known to have been set back by the minute, and after a start to ten minutes.
+ */
+function findEndlessHold(scene: Scene): StandingFound | undefined {
+  const { machine, daemon, time, disturbances, plan } = scene;
+  if (daemon === undefined || machine.isAsleep() || time.nowMs() - daemon.startedAtMs < CHECK_GRACE_MS)
+    return undefined;
+  const inItsWay = ["wrong_clock", "database_fails"] as const;
+  if (inItsWay.some((what) => disturbances.was(what, time.nowMs() - CHECK_GRACE_MS))) return undefined;
+  const hold = daemon.parts.context.governor.hold("schedule");
+  if (hold === undefined) return undefined;
+  const forMs = hold.untilMs - machine.clock.nowMs();
+  const stravaMs = time.nowMs() + plan.strava.skewMs;
+  const windowMs = hold.reason === "quota_15min" ? QUARTER_MS : DAY_MS;
+  const isOfQuota = hold.reason.startsWith("quota_");
+  const lastsMs = isOfQuota ? windowMs - (stravaMs % windowMs) : LONGEST_BACKOFF_MS;
+  if (forMs <= lastsMs + CLOCK_KNOWN_TO_MS) return undefined;
+  const says = `Everybody is held for another ${Math.round(forMs / MINUTE_MS)} min (${hold.reason}), which can last ${Math.round(lastsMs / MINUTE_MS)} min`;
+  return { invariant: "I6", says, graceMs: 2 * MINUTE_MS, key: `hold ${hold.reason}` };
 }
 
 /** I6: a backoff is a matter of minutes. */

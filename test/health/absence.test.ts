@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { describeState } from "../../src/core/status.ts";
-import { HOUR_MS, MINUTE_MS, SECOND_MS, type SyncId } from "../../src/core/units.ts";
+import { DAY_MS, epochMs, HOUR_MS, MINUTE_MS, SECOND_MS, type SyncId } from "../../src/core/units.ts";
 import { readFindings } from "../../src/db/findings.ts";
 import { createAbsence } from "../../src/health/absence.ts";
 import { readSnapshot } from "../../src/sync/snapshot.ts";
 import { createTestEngine, START_MS, type TestEngine } from "../support/engine.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { stepUntil, tickMinutes } from "../support/hand.ts";
+import { byHand, stepUntil, tickMinutes } from "../support/hand.ts";
 import { syncOf } from "../support/syncs.ts";
 
 const kinds = (engine: TestEngine) =>
@@ -106,8 +106,81 @@ test("a stall from before the clock was set back is found all the same, after it
   expect(kinds(engine)).toEqual(["no_progress"]);
 });
 
+for (const backMs of [2 * HOUR_MS, 400 * DAY_MS]) {
+  describe(`a clock that is set back by ${backMs / HOUR_MS} h`, () => {
+    test("while an outage holds everybody: the hold ends when it would have", async () => {
+      const engine = createTestEngine();
+      engine.sandbox.injectFault({ match: {}, times: 1e6, action: { type: "reset" } });
+      const syncId = engine.start();
+      await tickMinutes(engine, 3);
+      const { appHold } = engine.context.governor.view();
+      expect(appHold?.reason).toBe("strava_unavailable");
+      const leftMs = (appHold?.untilMs ?? 0) - engine.clock.nowMs();
+      engine.sandbox.clearFaults();
+      engine.clock.setBack(backMs);
+      await tickMinutes(engine, Math.ceil(leftMs / MINUTE_MS) + 2);
+      expect(syncOf(engine, syncId).status).toBe("completed");
+      expect(kinds(engine)).toEqual([]);
+    });
+
+    test("while a refusal holds everybody: that one too", async () => {
+      const engine = createTestEngine();
+      engine.sandbox.injectFault({ match: {}, action: { type: "status", status: 429, rateHeaders: false } });
+      const syncId = engine.start();
+      await tickMinutes(engine, 1);
+      expect(engine.context.governor.view().appHold?.reason).toBe("quota_15min");
+      engine.clock.setBack(backMs);
+      await tickMinutes(engine, 17);
+      expect(syncOf(engine, syncId).status).toBe("completed");
+    });
+
+    test("while events and revocations wait: they are due at once", async () => {
+      const engine = createTestEngine();
+      waitingUntil(engine, engine.clock.nowMs() + 10 * MINUTE_MS);
+      engine.clock.setBack(backMs);
+      await tickMinutes(engine, 1);
+      expect(waiting(engine)).toEqual({ events: 0, revocations: 0 });
+    });
+
+    test("while the daemon is down: holds and waits that would last for longer than they can are over", async () => {
+      const before = createTestEngine();
+      before.sandbox.injectFault({ match: {}, times: 1e6, action: { type: "reset" } });
+      const syncId = before.start();
+      await tickMinutes(before, 3);
+      before.sandbox.clearFaults();
+      waitingUntil(before, before.clock.nowMs() + 10 * MINUTE_MS + 24 * HOUR_MS);
+      before.clock.setBack(backMs);
+      const engine = before.rebooted();
+      await tickMinutes(engine, 5);
+      expect(syncOf(engine, syncId).status).toBe("completed");
+      expect(waiting(engine)).toEqual({ events: 0, revocations: 0 });
+    });
+  });
+}
+
+/** An event and a revocation that wait, as after failures. */
+function waitingUntil({ db }: TestEngine, untilMs: number): void {
+  byHand(
+    db,
+    `INSERT INTO strava_events (received_at_ms, subscription_id, object_type, object_id, aspect, owner_id, event_time_s, run_after_ms, ours)
+     VALUES (${START_MS}, 1, 'activity', 77, 'create', 1, 0, ${untilMs}, 1)`,
+  );
+  byHand(
+    db,
+    `INSERT INTO revocations (key_id, seal_context, token_sealed, run_after_ms, created_at_ms) VALUES ('k', 'c', 't', ${untilMs}, ${START_MS})`,
+  );
+}
+
+function waiting({ db, clock }: TestEngine): { events: number; revocations: number } {
+  const count = (sql: string) => db.$client.query<{ n: number }, [number]>(sql).get(clock.nowMs())?.n ?? Number.NaN;
+  return {
+    events: count("SELECT count(*) AS n FROM strava_events WHERE settled_at_ms IS NULL AND run_after_ms > ?1"),
+    revocations: count("SELECT count(*) AS n FROM revocations WHERE run_after_ms > ?1"),
+  };
+}
+
 describe("whether the daemon was away is told by the time between two looks", () => {
-  const times = { periodMs: MINUTE_MS, leaseMs: MINUTE_MS };
+  const times = { periodMs: MINUTE_MS, leaseMs: MINUTE_MS, lastLifeMs: epochMs(START_MS) };
   const lookAfter = (passedMs: number) => {
     const clock = new FakeClock(START_MS);
     const lines: string[] = [];
@@ -127,6 +200,20 @@ describe("whether the daemon was away is told by the time between two looks", ()
       ageProvesNothingForMs: MINUTE_MS,
       lines: ["Nothing ran for 100 s: verdicts on age wait one period."],
     });
+  });
+
+  test("a start that comes before the last sign of life is by a clock that was set back", () => {
+    const wentBackMs = (lastLifeMs: number) => {
+      const lines: string[] = [];
+      const warn = (_event: string, message: string) => void lines.push(message);
+      const absence = createAbsence(new FakeClock(START_MS), { warn }, { ...times, lastLifeMs: epochMs(lastLifeMs) });
+      return [absence.wentBackMs(), lines.length];
+    };
+    expect([0, START_MS, START_MS + 90_000].map(wentBackMs)).toEqual([
+      [0, 0],
+      [0, 0],
+      [90_000, 1],
+    ]);
   });
 
   test("a clock that did not move is none, one that went back by a millisecond is", () => {

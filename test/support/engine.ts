@@ -14,6 +14,7 @@ import {
 import { upsertAthlete } from "../../src/db/athletes.ts";
 import { noteDaemonStart } from "../../src/db/daemon-starts.ts";
 import type { Commits } from "../../src/db/group-commit.ts";
+import { readLastLife } from "../../src/db/last-life.ts";
 import { migrate, migrationsFolder } from "../../src/db/migrate.ts";
 import { type Db, openMemoryDatabase } from "../../src/db/open.ts";
 import { createSeal, type Seal } from "../../src/db/seal.ts";
@@ -171,7 +172,7 @@ function boot(options: TestEngineOptions, world: World): TestEngine {
     ...options.health,
   };
   const thresholds = keepThresholds(context, health);
-  const monitor = createMonitor(context, processor, thresholds.rules(health));
+  const monitor = createMonitor(context, processor, thresholds.rules(health), readLastLife(db, "health-check"));
   const alerts = createAlerter(context, {
     seal,
     reach: {

@@ -1,3 +1,4 @@
+import { longestWaitMs } from "../../core/batch.ts";
 import { type Breaker, CLOSED } from "../../core/breaker.ts";
 import {
   countRequest,
@@ -11,8 +12,13 @@ import {
 } from "../../core/quota.ts";
 import type { RequestPhase } from "../../core/request-phase.ts";
 import type { Hold } from "../../core/snapshot.ts";
-import { type AthleteId, type Clock, type EpochMs, plusMs, SECOND_MS } from "../../core/units.ts";
-import { formatGovernorState, readGovernorState, storeGovernorState } from "../../db/governor-state.ts";
+import { type AthleteId, type Clock, type EpochMs, epochMs, plusMs, SECOND_MS } from "../../core/units.ts";
+import {
+  formatGovernorState,
+  type GovernorState,
+  readGovernorState,
+  storeGovernorState,
+} from "../../db/governor-state.ts";
 import type { Db } from "../../db/open.ts";
 import { addToLedger, type LedgerLine, readQuota, storeQuota } from "../../db/quota.ts";
 import type { Reply } from "../../strava/reply.ts";
@@ -41,6 +47,8 @@ export type QuotaBooks = {
   /** Why everybody waits, beyond what the quota says: remembered across restarts. */
   refusal: Hold | undefined;
   breaker: Breaker;
+  /** Our clock was set back by so much: times by it lie so far ahead now, and Strava's is so much further ahead of it. */
+  clockSetBack(byMs: number): void;
   /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
   persist(): () => void;
 };
@@ -63,7 +71,15 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
   let storedState = "";
   const ledger = new Map<string, LedgerLine>();
   const stravaMs = () => plusMs(clock.nowMs(), skewMs);
+  /** A moment that is past, in Strava's time. Our clock may have been set back since: then it is no later than now. */
+  const stravaMsOf = (atMs: EpochMs): EpochMs => epochMs(Math.min(plusMs(atMs, skewMs), stravaMs()));
   let quota: Quota = readQuota(db) ?? unknownQuota(stravaMs());
+
+  function markDirty(): void {
+    if (isDirty) return;
+    isDirty = true;
+    scheduleCommit();
+  }
 
   let reset: ReturnType<typeof settlingAfter>;
   const roll = (): void => {
@@ -74,8 +90,8 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
   roll();
 
   const books: QuotaBooks = {
-    refusal: stored?.refusal,
-    breaker: stored?.open === undefined ? CLOSED : { ...CLOSED, openings: stored.openings, open: stored.open },
+    refusal: credible(stored?.refusal, clock.nowMs()),
+    breaker: breakerOf(stored, clock.nowMs()),
     quota() {
       roll();
       return quota;
@@ -105,17 +121,23 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
       }
       const sentAfterLastObservation = sequence > sentAtLastObservation;
       // Strava counts a request as it comes in: an answer that comes after a reset speaks of the window before it.
-      quota = observeQuota(quota, reply.rate, { stravaMs: plusMs(atMs, skewMs), sentAfterLastObservation });
+      quota = observeQuota(quota, reply.rate, { stravaMs: stravaMsOf(atMs), sentAfterLastObservation });
       sentAtLastObservation = sent;
     },
     enter({ athleteId, phase }, status, { atMs }) {
-      const dayStartMs = windowStartMs("day", plusMs(atMs, skewMs));
+      const dayStartMs = windowStartMs("day", stravaMsOf(atMs));
       const key = `${dayStartMs}/${athleteId}/${phase}/${status ?? 0}`;
       const requests = (ledger.get(key)?.requests ?? 0) + 1;
       ledger.set(key, { dayStartMs, athleteId, phase, status: status ?? 0, requests });
-      if (isDirty) return;
-      isDirty = true;
-      scheduleCommit();
+      markDirty();
+    },
+    clockSetBack(byMs) {
+      skewMs += byMs;
+      books.refusal = books.refusal && { ...books.refusal, untilMs: plusMs(books.refusal.untilMs, -byMs) };
+      const { open } = books.breaker;
+      if (open !== undefined)
+        books.breaker = { ...books.breaker, open: { ...open, untilMs: plusMs(open.untilMs, -byMs) } };
+      markDirty();
     },
     persist() {
       if (!isDirty) return () => {};
@@ -132,6 +154,18 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
     },
   };
   return books;
+}
+
+/** A hold as stored, unless it lasts longer than such a hold can: then our clock has been set back since. */
+function credible<Stored extends Hold>(hold: Stored | undefined, nowMs: EpochMs): Stored | undefined {
+  return hold === undefined || hold.untilMs - nowMs > longestWaitMs(hold.reason) ? undefined : hold;
+}
+
+/** Where the breaker's hold is not credible, it is half open: the next question tells. */
+function breakerOf(stored: GovernorState | undefined, nowMs: EpochMs): Breaker {
+  if (stored?.open === undefined) return CLOSED;
+  const open = credible(stored.open, nowMs) ?? { ...stored.open, untilMs: nowMs };
+  return { ...CLOSED, openings: stored.openings, open };
 }
 
 /**
