@@ -184,6 +184,9 @@ export function mayProbe(breaker: Breaker, item: string): boolean {
   return breaker.failing.length < THINGS_TILL_OPEN && !breaker.failing.includes(item);
 }
 
+/** Half open: nobody waits for what the round says that ran, as something cut it off. What failed in it may be asked for again. */
+export const newRound = (breaker: Breaker): Breaker => ({ ...breaker, failures: 0, failing: [] });
+
 /** Half open, what is not suspected is asked for first: so a few things that fail for days are never all that is asked. */
 export const isSuspect = (breaker: Breaker, item: string): boolean => breaker.suspects.includes(item);
 

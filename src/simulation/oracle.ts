@@ -41,6 +41,7 @@ export class Oracle {
   readonly #changed = new Map<number, number>();
   /** The last 429, and the quarter of Strava's in which it came. */
   #refusal: { readonly process: DaemonProcess; readonly quarter: number } | undefined;
+  #handActedAtMs = 0;
   readonly tokens = new StoredTokens(SEAL_KEY);
   readonly #dead = new Set<DaemonProcess>();
   breach: Breach | undefined;
@@ -107,6 +108,7 @@ export class Oracle {
   /** A hand may have turned back what was stored: it is asked for again, whenever its turn comes. */
   handActed(): void {
     this.#stored.clear();
+    this.#handActedAtMs = this.#scene.time.nowMs();
   }
 
   /** A timer's work threw. */
@@ -249,8 +251,15 @@ export class Oracle {
 
   /** What ends by itself within a moment (a hold that is just over) was nothing. */
   #lookAgain(before: StandingFound): void {
+    if (this.breach !== undefined) return;
+    // What a hand has done again meanwhile has as long to end as at first.
+    const handAgoMs = this.#scene.time.nowMs() - this.#handActedAtMs;
+    if (handAgoMs < before.graceMs) {
+      this.#scene.outside.after(before.graceMs - handAgoMs, () => this.#lookAgain(before));
+      return;
+    }
     const found = checkStanding(this.#scene);
-    if (this.breach === undefined && found?.key === before.key) this.break(found.invariant, found.says);
+    if (found?.key === before.key) this.break(found.invariant, found.says);
   }
 
   /** I7: what was due at the start goes on within a tick of the processor. */

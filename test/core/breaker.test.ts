@@ -8,6 +8,7 @@ import {
   isInDoubt,
   isSuspect,
   mayProbe,
+  newRound,
   stateOf,
   type Verdict,
   verdictOf,
@@ -240,4 +241,14 @@ test("an answer that speaks for all and is of no single thing suspects nothing, 
   const again = after([inactive], halfOpened(open, NOW), { isProbe: true });
   expect(again).toMatchObject({ openings: 2, suspects: [], open: { reason: "app_inactive" } });
   expect(stateOf(again, NOW)).toBe("open");
+});
+
+test("a new round forgets what failed in the one before, and nothing else", () => {
+  const suspected = after([{ says: "down", reason: "strava_unavailable", item: "list" }]);
+  const later = { nowMs: plusMs(NOW, MINUTE_MS), isProbe: true };
+  const failing = after([failed("list"), failed("activity 1")], suspected, later);
+  expect([mayProbe(failing, "list"), failing.failures]).toEqual([false, 2]);
+  const fresh = newRound(failing);
+  expect(["list", "activity 1"].map((item) => mayProbe(fresh, item))).toEqual([true, true]);
+  expect(fresh).toEqual({ ...failing, failures: 0, failing: [] });
 });

@@ -4,6 +4,7 @@ import {
   isInDoubt,
   isSuspect,
   mayProbe,
+  newRound,
   stateOf,
   type Verdict,
   verdictOf,
@@ -156,7 +157,12 @@ export function createGovernor(options: {
   function admitAsker(asker: Asker): "yes" | "not_yet" | Hold {
     const admission = admitClass(asker.syncClass);
     if (admission !== "yes" || state() !== "half_open" || asker.phase === "probe") return admission;
-    return probes.size === 0 && mayProbe(books.breaker, itemOf(asker)) ? "yes" : "not_yet";
+    if (probes.size > 0) return "not_yet";
+    if (mayProbe(books.breaker, itemOf(asker))) return "yes";
+    if (doubts.length > 0) return "not_yet";
+    // Whoever failed in this round has gone, and nobody will ask the neutral question: it would never end.
+    books.breaker = newRound(books.breaker);
+    return "yes";
   }
 
   function serve(): void {

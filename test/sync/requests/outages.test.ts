@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/units.ts";
+import { HOUR_MS, MINUTE_MS, SECOND_MS, syncId } from "../../../src/core/units.ts";
 import type { FaultRule } from "../../../src/sandbox/faults.ts";
+import { stopSync } from "../../../src/sync/stop-sync.ts";
 import { createTestEngine, type TestEngine } from "../../support/engine.ts";
 import { byHand, countRaces, stepUntil, tickMinutes } from "../../support/hand.ts";
 import {
@@ -325,6 +326,25 @@ describe("what the governor knows outlives a restart", () => {
     }
   });
 });
+
+for (const how of ["restarted", "cancelled, and started later"] as const) {
+  test(`an outage whose only witness is ${how} while the neutral question is out: the next one is asked`, async () => {
+    const engine = createTestEngine({
+      sandbox: { latencyMs: 5 * SECOND_MS, club: { athletes: 1, activitiesEach: 5, racesEach: 1 } },
+    });
+    failFor(engine, {}, { type: "html" });
+    const first = engine.start();
+    await stepUntil(engine, () => engine.sandbox.ledger().at(-1)?.kind === "athlete");
+    expect(engine.context.governor.view().breaker).toBe("half_open");
+    if (how === "restarted") engine.start(0, { restart: true });
+    else stopSync(engine.context, engine.processor, first);
+    engine.sandbox.clearFaults();
+    await tickMinutes(engine, 3);
+    if (how !== "restarted") engine.start();
+    await tickMinutes(engine, 3);
+    expect(syncOf(engine, syncId(2)).status).toBe("completed");
+  });
+}
 
 test("a run that finds no place for two minutes stands in line again: no attempt is spent, and no stall is seen", async () => {
   const engine = createTestEngine({
