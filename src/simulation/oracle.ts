@@ -82,6 +82,7 @@ export class Oracle {
 
   /** What has just been committed, and is told of, is looked at. */
   #checkAfter(line: string): Found | undefined {
+    if (line.includes('"event":"requests.stuck"')) return { invariant: "liveness", says: `It says of itself: ${line}` };
     if (line.includes('"event":"batch.completed"')) return findWithdrawnWrongly(this.#scene);
     if (!line.includes('"event":"sync.completed"')) return undefined;
     const { sync_id: syncId } = JSON.parse(line) as { sync_id: number };

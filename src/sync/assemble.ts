@@ -48,6 +48,7 @@ export function assembleSync(parts: SyncParts): SyncContext {
     db,
     clock,
     dice,
+    log,
     rules: quotaRules,
     requestsInFlight,
     scheduleCommit: () => {

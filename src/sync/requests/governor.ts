@@ -1,5 +1,6 @@
 import {
   afterReply,
+  CLOSED,
   halfOpened,
   isInDoubt,
   isSuspect,
@@ -17,6 +18,7 @@ import type { SyncClass } from "../../core/sync.ts";
 import { type Clock, type Dice, type EpochMs, plusMs } from "../../core/units.ts";
 import type { Db } from "../../db/open.ts";
 import type { Reply } from "../../strava/reply.ts";
+import type { Log } from "../../telemetry/log.ts";
 import { type Asker, createPlaces } from "./places.ts";
 import { openQuotaBooks } from "./quota-books.ts";
 
@@ -108,12 +110,13 @@ export function createGovernor(options: {
   db: Db;
   clock: Clock;
   dice: Dice;
+  log: Pick<Log, "error">;
   rules: QuotaRules;
   requestsInFlight: number;
   /** Makes sure that a commit follows soon. */
   scheduleCommit: () => void;
 }): Governor {
-  const { clock, dice, rules } = options;
+  const { clock, dice, log, rules } = options;
   const books = openQuotaBooks(options);
   const state = () => stateOf(books.breaker, clock.nowMs());
   const places = createPlaces({
@@ -125,6 +128,13 @@ export function createGovernor(options: {
     },
     mayOvertake: () => state() === "half_open",
     isLast: (asker) => isSuspect(books.breaker, itemOf(asker)),
+    onStuck: () => {
+      const what = "Requests found no place for two minutes, though none was on its way and nothing held them back";
+      log.error("requests.stuck", `${what}: what was known of an outage is forgotten. This is a bug of Broomwagon.`);
+      books.breaker = { ...CLOSED, suspects: books.breaker.suspects };
+      probes.clear();
+      serve();
+    },
   });
   const listeners: (() => void)[] = [];
   let requestMs = FIRST_REQUEST_MS;

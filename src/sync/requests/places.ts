@@ -51,6 +51,8 @@ type Waiter = {
  *   of the line, and "yes" takes the place.
  * @param options.mayOvertake whether who is behind may go where the one in front may not go yet.
  * @param options.isLast who goes only where nobody else may, then.
+ * @param options.onStuck nothing is in flight, nothing is said to hold anybody, and all the same somebody was not let out for
+ *   so long: there is no reason for it, and whatever stands in the way has to go.
  */
 export function createPlaces(options: {
   clock: Clock;
@@ -60,8 +62,9 @@ export function createPlaces(options: {
   onTaken: (asker: Asker) => void;
   mayOvertake: () => boolean;
   isLast: (asker: Asker) => boolean;
+  onStuck: () => void;
 }): Places {
-  const { clock, count, admit, onTaken, mayOvertake, isLast } = options;
+  const { clock, count, admit, onTaken, mayOvertake, isLast, onStuck } = options;
   let inFlight = 0;
   let queued = 0;
   let waiters: Waiter[] = [];
@@ -84,10 +87,18 @@ export function createPlaces(options: {
     const oldestMs = Math.min(...waiters.map(({ sinceMs }) => sinceMs), clock.nowMs());
     clock.after(Math.max(1, oldestMs + CROWDED_OUT_AFTER_MS - clock.nowMs()), () => {
       isWatching = false;
-      const nowMs = clock.nowMs();
-      for (const waiter of waiters.filter(({ sinceMs }) => nowMs - sinceMs >= CROWDED_OUT_AFTER_MS)) waiter.giveUp();
+      if (inFlight === 0 && tired().length > 0) {
+        serve();
+        if (inFlight === 0 && tired().length > 0) onStuck();
+      }
+      for (const waiter of tired()) waiter.giveUp();
       watch();
     });
+  }
+
+  function tired(): readonly Waiter[] {
+    const nowMs = clock.nowMs();
+    return waiters.filter(({ sinceMs }) => nowMs - sinceMs >= CROWDED_OUT_AFTER_MS);
   }
 
   function enqueue(waiter: Waiter): void {
