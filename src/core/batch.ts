@@ -111,15 +111,12 @@ export function withJitter(waitMs: number, jitter: number): number {
 /** Longest wait that anything of ours asks for: a day's quota window, and a little. Beyond it, somebody else set it. */
 export const LONGEST_WAIT_MS = 24 * 60 * MINUTE_MS + MINUTE_MS;
 
-const LONGEST_WAITS_MS: ReadonlyMap<string, number> = new Map<WaitReason, number>([
-  ["quota_15min", QUARTER_MS + MINUTE_MS],
-  ["backoff", withJitter(LONGEST_BACKOFF_MS, 1)],
-  ["strava_unavailable", withJitter(LONGEST_BACKOFF_MS, 1)],
-  ["app_inactive", withJitter(LONGEST_BACKOFF_MS, 1)],
-]);
-
-/**
- * The longest wait for a reason: what is longer is of a clock that has been set back since, or of a hand.
- * @param reason null, or a word that is no reason: whatever there is to wait for.
- */
-export const longestWaitMs = (reason: string | null): number => LONGEST_WAITS_MS.get(reason ?? "") ?? LONGEST_WAIT_MS;
+/** The longest wait for each reason: what is longer is of a clock that has been set back since. */
+export const LONGEST_WAITS_MS: Readonly<Record<WaitReason, number>> = {
+  quota_15min: QUARTER_MS + MINUTE_MS,
+  quota_daily: LONGEST_WAIT_MS,
+  quota_reserve: LONGEST_WAIT_MS,
+  backoff: withJitter(LONGEST_BACKOFF_MS, 1),
+  strava_unavailable: withJitter(LONGEST_BACKOFF_MS, 1),
+  app_inactive: withJitter(LONGEST_BACKOFF_MS, 1),
+};

@@ -7,6 +7,7 @@ import {
   DEATHS_TILL_EXHAUSTED,
   LONGEST_BACKOFF_MS,
   LONGEST_WAIT_MS,
+  LONGEST_WAITS_MS,
   withJitter,
 } from "../../src/core/batch.ts";
 import { DAY_MS, epochMs, plusMs } from "../../src/core/units.ts";
@@ -112,4 +113,16 @@ test("runs that fail one after the other end in failed after exactly the attempt
 test("the bounds that others go by: a wait of a day and a minute, five deaths in a row", () => {
   expect(LONGEST_WAIT_MS).toBe(DAY_MS + 60_000);
   expect(DEATHS_TILL_EXHAUSTED).toBe(5);
+});
+
+test("each reason has a longest wait of its own: a window and a minute, or the longest backoff with its jitter", () => {
+  const backoffMs = 1_125_000;
+  expect(LONGEST_WAITS_MS).toEqual({
+    quota_15min: 16 * 60_000,
+    quota_daily: LONGEST_WAIT_MS,
+    quota_reserve: LONGEST_WAIT_MS,
+    backoff: backoffMs,
+    strava_unavailable: backoffMs,
+    app_inactive: backoffMs,
+  });
 });

@@ -1,4 +1,4 @@
-import { longestWaitMs } from "../../core/batch.ts";
+import { LONGEST_WAITS_MS } from "../../core/batch.ts";
 import { type Breaker, CLOSED } from "../../core/breaker.ts";
 import {
   countRequest,
@@ -158,7 +158,7 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
 
 /** A hold as stored, unless it lasts longer than such a hold can: then our clock has been set back since. */
 function credible<Stored extends Hold>(hold: Stored | undefined, nowMs: EpochMs): Stored | undefined {
-  return hold === undefined || hold.untilMs - nowMs > longestWaitMs(hold.reason) ? undefined : hold;
+  return hold === undefined || hold.untilMs - nowMs > LONGEST_WAITS_MS[hold.reason] ? undefined : hold;
 }
 
 /** Where the breaker's hold is not credible, it is half open: the next question tells. */
