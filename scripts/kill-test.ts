@@ -42,9 +42,11 @@ type Kill = {
 const SETTLE_MS = 25;
 const END_LIMIT_MS = 60 * SECOND_MS;
 const ADMIN_TOKEN = "kill-test-0123456789abcdef";
-/** Answers that a life gets at most before it is struck; and, each third life, at least: a batch gives up on itself
- * after five deaths in a row without any progress, which is not what is tested here. */
-const ANSWERS = { discovery: { most: 4, enough: 5 }, enrichment: { most: 16, enough: 24 } };
+/**
+ * Answers that a life gets at most before it is struck; and, each third life, for each athlete at least: a batch gives up on
+ * itself after five deaths in a row without any progress, which is not what is tested here.
+ */
+const ANSWERS = { discovery: { most: 4, enough: 2.5 }, enrichment: { most: 16, enough: 12 } };
 
 const { values } = parseArgs({
   options: {
@@ -133,7 +135,7 @@ async function startSyncs(address: string): Promise<void> {
 /** After some answers, and a part of the time that the next one takes. */
 async function momentIn(phase: Phase, life: number): Promise<void> {
   const { most, enough } = ANSWERS[phase];
-  const answers = life % 3 === 2 ? enough : Math.floor(dice() * most);
+  const answers = life % 3 === 2 ? Math.ceil(enough * athletes) : Math.floor(dice() * most);
   if (answers > 0) await strava.answered(answers);
   await pause(systemClock, Math.ceil(dice() * LATENCY_MS.max));
 }
