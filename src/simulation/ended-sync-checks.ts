@@ -3,7 +3,7 @@ import { isRaceAtStrava } from "./race-at-strava.ts";
 import type { Scene } from "./scene.ts";
 import type { Found } from "./standing-checks.ts";
 
-type Completed = { athlete: number; stravaId: number; startedAtMs: number; fromMs: number; listed: 0 | 1 };
+type Completed = { athlete: number; stravaId: number; fromMs: number; listed: 0 | 1 };
 
 /** What is said of the moments around a sync's start proves nothing: clocks differ a little. */
 const DOUBT_MS = 5 * 60_000;
@@ -11,27 +11,29 @@ const DOUBT_MS = 5 * 60_000;
 /**
  * I1, I11: a sync that has just completed leaves no race pending, and what its list showed is held. Where its athlete's
  * activities have changed since it started, or something stood in its way, it proves nothing.
+ * @param started.startedAtMs truly, whatever the clock of its daemon said.
  * @param changedAtMs when something last changed of an athlete's activities, by Strava's id.
  */
 export function checkCompletedSync(
   scene: Scene,
-  syncId: number,
+  started: { syncId: number; startedAtMs: number },
   changedAtMs: (stravaId: number) => number,
 ): Found | undefined {
+  const { syncId, startedAtMs } = started;
   const sync = scene.file.client
     .query<Completed, [number]>(
-      `SELECT s.athlete_id AS athlete, a.strava_id AS stravaId, s.started_at_ms AS startedAtMs,
+      `SELECT s.athlete_id AS athlete, a.strava_id AS stravaId,
          ifnull(s.list_from_s, 0) * 1000 AS fromMs,
          EXISTS (SELECT 1 FROM batches b WHERE b.sync_id = s.id AND b.type = 'discovery' AND b.status = 'completed') AS listed
        FROM syncs s JOIN athletes a ON a.id = s.athlete_id WHERE s.id = ?1 AND s.status = 'completed'`,
     )
     .get(syncId);
   if (sync === null) return undefined;
-  const { startedAtMs, stravaId } = sync;
+  const { stravaId } = sync;
   const inItsWay = ["rows_by_hand", "wrong_clock", "strava_faults"] as const;
   if (inItsWay.some((what) => scene.disturbances.was(what, startedAtMs))) return undefined;
   if (sync.listed === 0 || changedAtMs(stravaId) >= startedAtMs) return undefined;
-  return findLostRace(scene, sync, syncId) ?? findGhost(scene, sync, syncId);
+  return findLostRace(scene, sync, started) ?? findGhost(scene, sync, syncId);
 }
 
 type Row = { activityId: number; withdrawn: string | null; name: string };
@@ -45,9 +47,13 @@ function rowsOf({ file }: Scene, { athlete }: Completed): readonly Row[] {
     .all(athlete);
 }
 
-function findLostRace(scene: Scene, sync: Completed, syncId: number): Found | undefined {
+function findLostRace(
+  scene: Scene,
+  sync: Completed,
+  { syncId, startedAtMs }: { syncId: number; startedAtMs: number },
+): Found | undefined {
   const held = new Map(rowsOf(scene, sync).map((row) => [row.activityId, row]));
-  for (const activity of racesOf(scene, sync)) {
+  for (const activity of racesOf(scene, sync, startedAtMs)) {
     if (scene.curses.has(activity.id)) continue;
     const row = held.get(activity.id);
     const where = `activity ${activity.id} of athlete ${sync.athlete}`;
@@ -82,7 +88,7 @@ function findGhost(scene: Scene, sync: Completed, syncId: number): Found | undef
 }
 
 /** The races that the list of a sync showed for certain. */
-function racesOf(scene: Scene, { stravaId, startedAtMs, fromMs }: Completed): readonly SandboxActivity[] {
+function racesOf(scene: Scene, { stravaId, fromMs }: Completed, startedAtMs: number): readonly SandboxActivity[] {
   return scene.strava.activities(stravaId).filter((activity) => {
     const beganAtMs = Date.parse(activity.start_date);
     return beganAtMs >= fromMs && beganAtMs < startedAtMs - DOUBT_MS && isRaceAtStrava(activity, scene.config);

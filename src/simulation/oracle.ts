@@ -42,6 +42,8 @@ export class Oracle {
   /** The last 429, and the quarter of Strava's in which it came. */
   #refusal: { readonly process: DaemonProcess; readonly quarter: number } | undefined;
   #handActedAtMs = 0;
+  /** When syncs started, truly. */
+  readonly #started = new Map<number, number>();
   readonly tokens = new StoredTokens(SEAL_KEY);
   readonly #dead = new Set<DaemonProcess>();
   breach: Breach | undefined;
@@ -84,9 +86,17 @@ export class Oracle {
   #checkAfter(line: string): Found | undefined {
     if (line.includes('"event":"requests.stuck"')) return { invariant: "liveness", says: `It says of itself: ${line}` };
     if (line.includes('"event":"batch.completed"')) return findWithdrawnWrongly(this.#scene);
-    if (!line.includes('"event":"sync.completed"')) return undefined;
+    const isStart = line.includes('"event":"sync.started"');
+    if (!isStart && !line.includes('"event":"sync.completed"')) return undefined;
     const { sync_id: syncId } = JSON.parse(line) as { sync_id: number };
-    return checkCompletedSync(this.#scene, syncId, (stravaId) => this.#changed.get(stravaId) ?? 0);
+    if (isStart) {
+      this.#started.set(syncId, this.#scene.time.nowMs());
+      return undefined;
+    }
+    const startedAtMs = this.#started.get(syncId);
+    // One that nobody told of: its start is known by a clock that may be wrong.
+    if (startedAtMs === undefined) return undefined;
+    return checkCompletedSync(this.#scene, { syncId, startedAtMs }, (stravaId) => this.#changed.get(stravaId) ?? 0);
   }
 
   /** Somebody changes an athlete's activities at Strava. */
