@@ -24,6 +24,8 @@ export type Breach = {
 
 /** What was answered is committed in the next turn, or not at all. */
 const COMMITTED_WITHIN_MS = 50;
+/** Strava's clock is known to a second and a half. */
+const CLOCKS_DIFFER_MS = 2 * SECOND_MS;
 /** How often rows are looked at. */
 const LOOK_EVERY_MS = 10 * MINUTE_MS;
 /** The first tick of the processor comes within a minute of a start; what it wakes needs a moment. */
@@ -186,6 +188,11 @@ export class Oracle {
     return Math.floor((this.#scene.time.nowMs() + this.#scene.plan.strava.skewMs) / QUARTER_MS);
   }
 
+  #isNearReset(): boolean {
+    const intoMs = (this.#scene.time.nowMs() + this.#scene.plan.strava.skewMs) % QUARTER_MS;
+    return Math.min(intoMs, QUARTER_MS - intoMs) < CLOCKS_DIFFER_MS;
+  }
+
   #isClockDoubtful(): boolean {
     const sinceMs = this.#scene.time.nowMs() - DAY_MS;
     return this.#scene.disturbances.was("wrong_clock", sinceMs);
@@ -211,7 +218,10 @@ export class Oracle {
     if (id !== undefined && status === 200) this.#scene.outside.after(COMMITTED_WITHIN_MS, () => this.#noteStored(id));
     if (status !== 429) return;
     this.refusals++;
-    if (isMetered(errand.path)) this.#refusal = { process: errand.process, quarter: this.#quarterAtStrava() };
+    // Near the end of a quarter nobody knows of which one it was.
+    if (isMetered(errand.path) && !this.#isNearReset()) {
+      this.#refusal = { process: errand.process, quarter: this.#quarterAtStrava() };
+    }
     const { time } = this.#scene;
     const dayMs = Math.floor(time.nowMs() / DAY_MS) * DAY_MS;
     const isExcused = (["others_spend", "wrong_clock", "second_process", "quota_faults"] as const).some((what) =>

@@ -10,8 +10,8 @@ import type { TokenGrant } from "../../strava/reply.ts";
 export type TokenStore = {
   /** Seals and stores a pair in place of the one before. */
   store(athleteId: AthleteId, grant: TokenGrant): void;
-  /** Stores what a refresh of `sent` brought. */
-  storeRefreshed(athleteId: AthleteId, sent: string, grant: TokenGrant): void;
+  /** Stores what a refresh of `sent` brought. @returns false when the athlete has been erased meanwhile. */
+  storeRefreshed(athleteId: AthleteId, sent: string, grant: TokenGrant): boolean;
   /** An athlete's pair, opened; undefined when there is none that opens. */
   read(athleteId: AthleteId): OpenTokens | undefined;
   /** Whether a token that was refused is still the athlete's: they may have connected again since. */
@@ -85,13 +85,14 @@ export function createTokenStore({ db, clock, seal }: { db: Db; clock: Clock; se
       if (readAthlete(db, id) !== undefined) {
         // A pair that was replaced meanwhile, since the athlete has connected again, stays as it is.
         if (read(id)?.refreshToken === sent) store(id, grant);
-        return;
+        return true;
       }
       // Erased meanwhile. Where Strava rotated, the token that the erasure kept is dead, and revoking it would be confirmed
       // and revoke nothing: the grant now goes by the new one.
-      if (grant.refreshToken === sent) return;
+      if (grant.refreshToken === sent) return false;
       const revocation = sealForRevocation(id, grant);
       if (!replaceRevokedToken(db, revocation)) insertRevocation(db, revocation);
+      return false;
     },
     isCurrent(id, refused) {
       const stored = read(id);

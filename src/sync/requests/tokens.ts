@@ -79,8 +79,9 @@ export function createTokenKeeper(options: {
         const asker = { athleteId, phase: "token", syncClass } as const;
         const { reply, hold } = await governor.requestUnmetered(asker, () => strava.refreshToken(refreshToken, signal));
         if (reply.ok) {
-          await commits.soon(() => store.storeRefreshed(athleteId, refreshToken, reply.value));
-          return { got: "token", accessToken: reply.value.accessToken };
+          const isTheirs = await commits.soon(() => store.storeRefreshed(athleteId, refreshToken, reply.value));
+          // For whom was erased meanwhile nothing more is asked.
+          return isTheirs ? { got: "token", accessToken: reply.value.accessToken } : { got: "called_off" };
         }
         span.fail(reply.fault.message);
         if (hold !== undefined) return { got: "hold", hold };

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { SyncClass } from "../../../src/core/sync.ts";
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/units.ts";
 import { readAthlete } from "../../../src/db/athletes.ts";
+import { insertEvent } from "../../../src/db/strava-events.ts";
 import { forgetAthlete } from "../../../src/sync/athletes/forget-athlete.ts";
 import { revokeGrants } from "../../../src/sync/athletes/revoke-grants.ts";
 import { stopSync } from "../../../src/sync/stop-sync.ts";
@@ -376,6 +377,31 @@ describe("an athlete who is erased while their token is refreshed leaves no live
     await engine.clock.advance(MINUTE_MS);
     await revoked;
     expect([waiting(engine), await refusedAtStrava(engine)]).toEqual([0, 400]);
+  });
+
+  test("and a look at what Strava told of them, which waited for the token, asks for nothing", async () => {
+    const engine = engineWith(raceful(5), { sandbox: { latencyMs: 500 } });
+    await engine.clock.advance(LIFE_MS);
+    const event = {
+      subscriptionId: 1,
+      objectType: "activity",
+      objectId: activityIdAt(engine, 0),
+      aspect: "create",
+    } as const;
+    const rest = {
+      ownerId: stravaIdOf(engine),
+      eventTimeSeconds: 0,
+      isDeauthorized: false,
+      updatesHash: "",
+      isOurs: true,
+    };
+    insertEvent(engine.db, { ...event, ...rest }, engine.clock.nowMs());
+    engine.events.inbox.wake();
+    await stepUntil(engine, () => requestsOf(engine, "token") === 1);
+    expect(forgetAthlete(engine.context, engine.processor, engine.athlete())).toBe(true);
+    await engine.clock.advance(MINUTE_MS);
+    expect(requestsOf(engine, "detail")).toBe(0);
+    expect(engine.db.$client.query("SELECT 1 FROM strava_events WHERE settled_at_ms IS NULL").all()).toEqual([]);
   });
 
   test("without rotation the token that was kept is the right one, and once it is revoked nothing waits any more", async () => {
