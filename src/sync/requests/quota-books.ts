@@ -11,8 +11,9 @@ import {
   windowStartMs,
 } from "../../core/quota.ts";
 import type { RequestPhase } from "../../core/request-phase.ts";
+import { narrowedSkew } from "../../core/skew.ts";
 import type { Hold } from "../../core/snapshot.ts";
-import { type AthleteId, type Clock, type EpochMs, epochMs, plusMs, SECOND_MS } from "../../core/units.ts";
+import { type AthleteId, type Clock, type EpochMs, epochMs, plusMs } from "../../core/units.ts";
 import {
   formatGovernorState,
   type GovernorState,
@@ -55,9 +56,6 @@ export type QuotaBooks = {
 
 /** When a request went out, by our clock, and as which of this process. */
 export type Sent = { readonly sequence: number; readonly atMs: EpochMs };
-
-/** Strava's `Date` has whole seconds and travels: only a larger difference says that the clocks differ. */
-const SKEW_NOISE_MS = 1_500;
 
 /** Opens the books. @param scheduleCommit makes sure that a commit follows soon. */
 export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: () => void }): QuotaBooks {
@@ -106,10 +104,9 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
     isFresh: () => isFresh,
     learnTime(reply) {
       if (reply.dateMs === undefined) return;
-      // `Date` is cut to whole seconds: on average half a second has passed since.
-      const seenMs = reply.dateMs + SECOND_MS / 2 - clock.nowMs();
-      if (Math.abs(seenMs - skewMs) <= SKEW_NOISE_MS) return;
-      skewMs = seenMs;
+      const learned = narrowedSkew(skewMs, reply.dateMs - clock.nowMs(), reply.durationMs);
+      if (learned === skewMs) return;
+      skewMs = learned;
       quota = withoutFutureWindows(quota, stravaMs());
     },
     learnQuota(reply, { sequence, atMs }) {
