@@ -210,8 +210,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     changes: [
       {
         file: "src/sync/requests/tokens.ts",
-        find: "await commits.soon(() => store.storeRefreshed(",
-        replace: "void commits.soon(() => store.storeRefreshed(",
+        find: "const isTheirs = await commits.soon(() => store.storeRefreshed(athleteId, refreshToken, reply.value));",
+        replace:
+          "const isTheirs = true;\n          void commits.soon(() => store.storeRefreshed(athleteId, refreshToken, reply.value));",
       },
     ],
     breaks: ["tokens"],
