@@ -13,6 +13,8 @@ test("what disagrees a little goes to the nearest bound, what disagrees by more 
   const narrowed = (knownMs: number) => narrowedSkew(knownMs, -700, 300);
   expect([-701, -2_200, -2_201].map(narrowed)).toEqual([-700, -700, -50]);
   expect([601, 2_100, 2_101].map(narrowed)).toEqual([600, 600, -50]);
+  // In whole milliseconds.
+  expect(narrowedSkew(90_000, -700, 301)).toBe(-49);
 });
 
 test("a header is on its way for half a second at most, however long the answer took", () => {
