@@ -17,8 +17,10 @@ const ROWS_A_STEP = 200;
  */
 export async function readjustWaits(context: SyncContext, processor: Processor, breather: Breather): Promise<void> {
   const { db, clock, log } = context;
-  const batches = await inSteps(context, breather, () => makeWaitingDue(db, clock.nowMs(), ROWS_A_STEP));
-  const others = await makeOthersDue(context, breather, clock.nowMs());
+  // One moment for all: what a step has made due must not lie beyond the moment of the next.
+  const nowMs = clock.nowMs();
+  const batches = await inSteps(context, breather, () => makeWaitingDue(db, nowMs, ROWS_A_STEP));
+  const others = await makeOthersDue(context, breather, { nowMs, beyondMs: nowMs });
   if (batches + others === 0) return;
   log.warn(
     "monitor.waits_readjusted",
@@ -32,8 +34,8 @@ export async function readjustWaits(context: SyncContext, processor: Processor, 
  * hand wrote it) are due. Of batches the diagnosis finds that.
  */
 export async function mendFarWaits(context: SyncContext, breather: Breather): Promise<void> {
-  const beyondMs = plusMs(context.clock.nowMs(), LONGEST_WAIT_MS);
-  const mended = await makeOthersDue(context, breather, beyondMs);
+  const nowMs = context.clock.nowMs();
+  const mended = await makeOthersDue(context, breather, { nowMs, beyondMs: plusMs(nowMs, LONGEST_WAIT_MS) });
   if (mended === 0) return;
   context.log.warn(
     "monitor.far_waits_mended",
@@ -41,10 +43,14 @@ export async function mendFarWaits(context: SyncContext, breather: Breather): Pr
   );
 }
 
-async function makeOthersDue(context: SyncContext, breather: Breather, beyondMs: EpochMs): Promise<number> {
-  const { db, clock } = context;
-  const events = () => makeEventsDue(db, clock.nowMs(), beyondMs, ROWS_A_STEP);
-  const revocations = () => makeRevocationsDue(db, clock.nowMs(), beyondMs, ROWS_A_STEP);
+async function makeOthersDue(
+  context: SyncContext,
+  breather: Breather,
+  { nowMs, beyondMs }: { nowMs: EpochMs; beyondMs: EpochMs },
+): Promise<number> {
+  const { db } = context;
+  const events = () => makeEventsDue(db, nowMs, beyondMs, ROWS_A_STEP);
+  const revocations = () => makeRevocationsDue(db, nowMs, beyondMs, ROWS_A_STEP);
   // A look without the write lock: an idle check writes nothing.
   const madeDue = hasEventBeyond(db, beyondMs) ? await inSteps(context, breather, events) : 0;
   return madeDue + (hasRevocationBeyond(db, beyondMs) ? await inSteps(context, breather, revocations) : 0);
