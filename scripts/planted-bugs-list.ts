@@ -294,9 +294,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     says: "what holds everybody is not shortened when the clock is set back",
     changes: [
       {
-        file: "src/health/monitor.ts",
-        find: "      context.governor.clockSetBack(wentBackMs);\n",
-        replace: "",
+        file: "src/sync/requests/quota-books.ts",
+        find: "breaker = { ...breaker, open: { ...open, untilMs: plusMs(open.untilMs, -wentBackMs) } };",
+        replace: "breaker = { ...breaker, open };",
       },
     ],
     breaks: ["I6"],

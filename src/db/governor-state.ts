@@ -1,6 +1,6 @@
 import type { BreakerReason } from "../core/breaker.ts";
 import type { Hold } from "../core/snapshot.ts";
-import { epochMs } from "../core/units.ts";
+import { type EpochMs, epochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { readSetting, storeSetting } from "./settings.ts";
 import { readObject } from "./stored-json.ts";
@@ -8,6 +8,8 @@ import { readObject } from "./stored-json.ts";
 /** What the governor remembers across a restart, beside the windows. */
 export type GovernorState = {
   readonly skewMs: number;
+  /** What Strava's time had reached when this was written; 0: not known. Not written for its own sake at each commit. */
+  readonly stravaMs: EpochMs;
   /** After a 429: until when everybody waits. */
   readonly refusal: Hold | undefined;
   /** The breaker, where it is not closed. */
@@ -16,15 +18,16 @@ export type GovernorState = {
 };
 
 /** A clock that is further off than this was set since: what was measured before is worth nothing. */
-const SKEW_LIMIT_MS = 24 * 3_600_000;
+export const SKEW_LIMIT_MS = 24 * 3_600_000;
 
 /** The state as last stored, as far as it can be read; undefined when none was. */
 export function readGovernorState(db: Db): GovernorState | undefined {
   const text = readSetting(db, "governor");
   if (text === undefined) return undefined;
-  const { skew_ms: skewMs, refusal, open, openings } = readObject(text);
+  const { skew_ms: skewMs, strava_ms: stravaMs, refusal, open, openings } = readObject(text);
   return {
     skewMs: typeof skewMs === "number" && Math.abs(skewMs) <= SKEW_LIMIT_MS ? skewMs : 0,
+    stravaMs: epochMs(typeof stravaMs === "number" ? stravaMs : 0),
     refusal: readHold(refusal, ["quota_15min", "quota_daily"]),
     open: readHold(open, ["strava_unavailable", "app_inactive"]),
     openings: typeof openings === "number" ? openings : 0,
@@ -32,10 +35,10 @@ export function readGovernorState(db: Db): GovernorState | undefined {
 }
 
 /** The state as text: the same text where nothing has changed. */
-export function formatGovernorState({ skewMs, refusal, open, openings }: GovernorState): string {
+export function formatGovernorState({ skewMs, stravaMs, refusal, open, openings }: GovernorState): string {
   const write = (hold: GovernorState["refusal"] | GovernorState["open"]) =>
     hold === undefined ? null : { reason: hold.reason, until_ms: hold.untilMs };
-  return JSON.stringify({ skew_ms: skewMs, refusal: write(refusal), open: write(open), openings });
+  return JSON.stringify({ skew_ms: skewMs, strava_ms: stravaMs, refusal: write(refusal), open: write(open), openings });
 }
 
 /** Stores what `formatGovernorState` wrote. */

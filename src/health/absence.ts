@@ -12,8 +12,8 @@ export type Absence = {
   look(): EpochMs;
   /** By how much the clock was set back, at least, for which times are not made good yet; 0: it was not. */
   wentBackMs(): number;
-  /** Now they are. */
-  noteReadjusted(): void;
+  /** Of so much, they are. */
+  noteReadjusted(byMs: number): void;
 };
 
 /**
@@ -49,8 +49,9 @@ export function createAbsence(
       return ageProvesNothingUntilMs;
     },
     wentBackMs: () => wentBackMs,
-    noteReadjusted() {
-      wentBackMs = 0;
+    noteReadjusted(byMs) {
+      // It may have been set back again meanwhile.
+      wentBackMs -= byMs;
     },
   };
 }

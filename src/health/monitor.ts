@@ -163,9 +163,8 @@ export function createMonitor(
     absence.look();
     const wentBackMs = absence.wentBackMs();
     if (wentBackMs > 0) {
-      context.governor.clockSetBack(wentBackMs);
       await readjustWaits(context, processor, breather);
-      absence.noteReadjusted();
+      absence.noteReadjusted(wentBackMs);
     }
     await mendFarWaits(context, breather);
   }

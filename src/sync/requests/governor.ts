@@ -64,8 +64,6 @@ export type Governor = {
   view(): GovernorView;
   /** A person says that the trouble may be over: the next request tries. A full quota window stays what it is. */
   tryAgain(): void;
-  /** Our clock was set back: what holds everybody ends when it would have, and Strava's clock has not moved. */
-  clockSetBack(byMs: number): void;
   /** Called when a hold begins or ends early: the processor looks again. */
   onChange(listener: () => void): void;
 };
@@ -323,10 +321,6 @@ export function createGovernor(options: {
       breaker: state(),
       requestMs,
     }),
-    clockSetBack(byMs) {
-      books.clockSetBack(byMs);
-      announce();
-    },
     tryAgain() {
       books.breaker = halfOpened(books.breaker, clock.nowMs());
     },

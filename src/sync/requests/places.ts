@@ -91,7 +91,7 @@ export function createPlaces(options: {
         serve();
         if (inFlight === 0 && tired().length > 0) onStuck();
       }
-      for (const waiter of tired()) waiter.giveUp();
+      for (const waiter of [...tired(), ...strayed()]) waiter.giveUp();
       watch();
     });
   }
@@ -99,6 +99,12 @@ export function createPlaces(options: {
   function tired(): readonly Waiter[] {
     const nowMs = clock.nowMs();
     return waiters.filter(({ sinceMs }) => nowMs - sinceMs >= CROWDED_OUT_AFTER_MS);
+  }
+
+  /** Who waits since a moment to come, as our clock has been set back: nobody knows for how long. */
+  function strayed(): readonly Waiter[] {
+    const nowMs = clock.nowMs();
+    return waiters.filter(({ sinceMs }) => sinceMs > nowMs && Number.isFinite(sinceMs));
   }
 
   function enqueue(waiter: Waiter): void {

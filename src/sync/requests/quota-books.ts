@@ -13,11 +13,12 @@ import {
 import type { RequestPhase } from "../../core/request-phase.ts";
 import { narrowedSkew } from "../../core/skew.ts";
 import type { Hold } from "../../core/snapshot.ts";
-import { type AthleteId, type Clock, type EpochMs, epochMs, plusMs } from "../../core/units.ts";
+import { type AthleteId, type Clock, type EpochMs, epochMs, MINUTE_MS, plusMs } from "../../core/units.ts";
 import {
   formatGovernorState,
   type GovernorState,
   readGovernorState,
+  SKEW_LIMIT_MS,
   storeGovernorState,
 } from "../../db/governor-state.ts";
 import type { Db } from "../../db/open.ts";
@@ -33,7 +34,7 @@ export type QuotaBooks = {
   quota(): Quota;
   /** Why nothing goes out yet, though windows that were full have ended a moment ago. */
   settling(): ReturnType<typeof settlingAfter>;
-  /** Strava's time now, as its `Date` header tells it. */
+  /** Strava's time now, as its `Date` header tells it. It never goes back by our clock alone. */
   stravaMs(): EpochMs;
   /** How far Strava's clock is ahead of ours. */
   skewMs(): number;
@@ -48,14 +49,18 @@ export type QuotaBooks = {
   /** Why everybody waits, beyond what the quota says: remembered across restarts. */
   refusal: Hold | undefined;
   breaker: Breaker;
-  /** Our clock was set back by so much: times by it lie so far ahead now, and Strava's is so much further ahead of it. */
-  clockSetBack(byMs: number): void;
-  /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
+  /**
+   * Writes what has changed, inside a transaction; call what it returns once that is committed. What Strava's time has reached is
+   * noted with it, and each ten minutes with whatever else is written.
+   */
   persist(): () => void;
 };
 
 /** When a request went out, by our clock, and as which of this process. */
 export type Sent = { readonly sequence: number; readonly atMs: EpochMs };
+
+/** What Strava's time has reached is known to so much after a restart, where our clock was set back meanwhile. */
+const NOTED_WITHIN_MS = 10 * MINUTE_MS;
 
 /** Opens the books. @param scheduleCommit makes sure that a commit follows soon. */
 export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: () => void }): QuotaBooks {
@@ -67,8 +72,16 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
   let isFresh = true;
   let isDirty = false;
   let storedState = "";
+  let storedStravaMs = 0;
   const ledger = new Map<string, LedgerLine>();
-  const stravaMs = () => plusMs(clock.nowMs(), skewMs);
+  let refusal = stored?.refusal;
+  let breaker = breakerOf(stored);
+  /** Strava's time has been this. */
+  let reachedMs = reachedBefore(stored, clock.nowMs());
+  const stravaMs = (): EpochMs => {
+    lookAtClock();
+    return reachedMs;
+  };
   /** A moment that is past, in Strava's time. Our clock may have been set back since: then it is no later than now. */
   const stravaMsOf = (atMs: EpochMs): EpochMs => epochMs(Math.min(plusMs(atMs, skewMs), stravaMs()));
   let quota: Quota = readQuota(db) ?? unknownQuota(stravaMs());
@@ -79,6 +92,25 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
     scheduleCommit();
   }
 
+  /**
+   * Strava's time goes on: where it has not, by our clock, ours was set back since somebody last looked. Then Strava's is so much
+   * further ahead of it, and what everybody waits for comes so much earlier by it.
+   */
+  function lookAtClock(): void {
+    const wentBackMs = reachedMs - plusMs(clock.nowMs(), skewMs);
+    reachedMs = epochMs(reachedMs - Math.min(0, wentBackMs));
+    if (wentBackMs <= 0) return;
+    skewMs += wentBackMs;
+    const { open } = breaker;
+    refusal = refusal && { ...refusal, untilMs: plusMs(refusal.untilMs, -wentBackMs) };
+    if (open !== undefined) breaker = { ...breaker, open: { ...open, untilMs: plusMs(open.untilMs, -wentBackMs) } };
+    markDirty();
+  }
+
+  lookAtClock();
+  refusal = credible(refusal, clock.nowMs());
+  breaker = credibleBreaker(breaker, clock.nowMs());
+
   let reset: ReturnType<typeof settlingAfter>;
   const roll = (): void => {
     const rolled = rollQuota(quota, stravaMs());
@@ -88,8 +120,20 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
   roll();
 
   const books: QuotaBooks = {
-    refusal: credible(stored?.refusal, clock.nowMs()),
-    breaker: breakerOf(stored, clock.nowMs()),
+    get refusal() {
+      lookAtClock();
+      return refusal;
+    },
+    set refusal(hold) {
+      refusal = hold;
+    },
+    get breaker() {
+      lookAtClock();
+      return breaker;
+    },
+    set breaker(changed) {
+      breaker = changed;
+    },
     quota() {
       roll();
       return quota;
@@ -99,14 +143,20 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
       return reset !== undefined && stravaMs() < reset.stravaMs ? reset : undefined;
     },
     stravaMs,
-    skewMs: () => skewMs,
+    skewMs() {
+      lookAtClock();
+      return skewMs;
+    },
     noteSent: () => ({ sequence: ++sent, atMs: clock.nowMs() }),
     isFresh: () => isFresh,
     learnTime(reply) {
       if (reply.dateMs === undefined) return;
+      lookAtClock();
       const learned = narrowedSkew(skewMs, reply.dateMs - clock.nowMs(), reply.durationMs);
       if (learned === skewMs) return;
       skewMs = learned;
+      // What Strava itself says holds, also where it is earlier.
+      reachedMs = plusMs(clock.nowMs(), skewMs);
       quota = withoutFutureWindows(quota, stravaMs());
     },
     learnQuota(reply, { sequence, atMs }) {
@@ -128,23 +178,20 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
       ledger.set(key, { dayStartMs, athleteId, phase, status: status ?? 0, requests });
       markDirty();
     },
-    clockSetBack(byMs) {
-      skewMs += byMs;
-      books.refusal = books.refusal && { ...books.refusal, untilMs: plusMs(books.refusal.untilMs, -byMs) };
-      const { open } = books.breaker;
-      if (open !== undefined)
-        books.breaker = { ...books.breaker, open: { ...open, untilMs: plusMs(open.untilMs, -byMs) } };
-      markDirty();
-    },
     persist() {
-      if (!isDirty) return () => {};
-      storeQuota(db, quota);
+      const isNoteOld = stravaMs() - storedStravaMs >= NOTED_WITHIN_MS;
+      if (!isDirty && !isNoteOld) return () => {};
+      if (isDirty) storeQuota(db, quota);
       for (const line of ledger.values()) addToLedger(db, line);
-      const { refusal, breaker } = books;
-      const state = formatGovernorState({ skewMs, refusal, open: breaker.open, openings: breaker.openings });
+      const { open, openings } = breaker;
+      const notedMs = epochMs(
+        reachedMs - storedStravaMs >= MINUTE_MS ? reachedMs : Math.min(storedStravaMs, reachedMs),
+      );
+      const state = formatGovernorState({ skewMs, stravaMs: notedMs, refusal, open, openings });
       if (state !== storedState) storeGovernorState(db, state);
       return () => {
         storedState = state;
+        storedStravaMs = notedMs;
         ledger.clear();
         isDirty = false;
       };
@@ -158,11 +205,21 @@ function credible<Stored extends Hold>(hold: Stored | undefined, nowMs: EpochMs)
   return hold === undefined || hold.untilMs - nowMs > LONGEST_WAITS_MS[hold.reason] ? undefined : hold;
 }
 
+function breakerOf(stored: GovernorState | undefined): Breaker {
+  return stored?.open === undefined ? CLOSED : { ...CLOSED, openings: stored.openings, open: stored.open };
+}
+
 /** Where the breaker's hold is not credible, it is half open: the next question tells. */
-function breakerOf(stored: GovernorState | undefined, nowMs: EpochMs): Breaker {
-  if (stored?.open === undefined) return CLOSED;
-  const open = credible(stored.open, nowMs) ?? { ...stored.open, untilMs: nowMs };
-  return { ...CLOSED, openings: stored.openings, open };
+function credibleBreaker(breaker: Breaker, nowMs: EpochMs): Breaker {
+  if (breaker.open === undefined) return breaker;
+  return { ...breaker, open: credible(breaker.open, nowMs) ?? { ...breaker.open, untilMs: nowMs } };
+}
+
+/** What Strava's time had reached in a former process: at most so much can our clock have been set back since. */
+function reachedBefore(stored: GovernorState | undefined, nowMs: EpochMs): EpochMs {
+  const bySkewMs = plusMs(nowMs, stored?.skewMs ?? 0);
+  const reachedMs = stored?.stravaMs ?? bySkewMs;
+  return reachedMs - bySkewMs <= SKEW_LIMIT_MS ? reachedMs : bySkewMs;
 }
 
 /**

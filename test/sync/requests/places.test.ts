@@ -1,6 +1,6 @@
 /** The line before requests in flight, alone. */
 import { expect, test } from "bun:test";
-import { athleteId, MINUTE_MS, SECOND_MS } from "../../../src/core/units.ts";
+import { athleteId, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/units.ts";
 import { type Asker, createPlaces, type Taken } from "../../../src/sync/requests/places.ts";
 import { START_MS } from "../../support/engine.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -55,4 +55,13 @@ test("who could have gone, had anybody looked, was not stuck", async () => {
   seen.isStuck = false;
   await clock.advance(2 * MINUTE_MS);
   expect([seen.times, takes]).toEqual([0, ["place"]]);
+});
+
+test("who waits since a moment to come, after the clock was set back, stands in line again all the same", async () => {
+  const { clock, takes, take } = stuckLine(1);
+  take(false);
+  take();
+  clock.setBack(6 * HOUR_MS);
+  await clock.advance(2 * MINUTE_MS);
+  expect(takes).toEqual(["place", "crowded_out"]);
 });
