@@ -7,6 +7,8 @@ export type Disturbance =
   | "others_spend" // quota: somebody else spends, or limits change
   | "rows_by_hand" // rows are not what the daemon wrote
   | "wrong_clock"
+  /** Windows of Strava's seem to have ended that have not. One that is set back shows itself. */
+  | "clock_set_forward"
   | "second_process"
   | "database_fails"
   | "strava_faults"
@@ -29,6 +31,11 @@ export class Disturbances {
 
   happens(happening: Happening): void {
     for (const disturbance of disturbancesOf(happening)) this.#disturb(disturbance, durationOf(happening));
+  }
+
+  /** Somebody sets the clock forward, or puts right one that was behind. */
+  clockSetForward(forMs: number): void {
+    this.#disturb("clock_set_forward", forMs);
   }
 
   /** Something excuses some breaches from now on, for so long. */

@@ -22,8 +22,8 @@ export function happenOnMachine(world: World, trouble: MachineTrouble): void {
       machine.sleep(trouble.forMs);
       return;
     case "wrong_clock":
-      machine.setWrong(trouble.byMs);
-      outside.after(trouble.forMs, () => machine.setWrong(0));
+      setClock(world, trouble.byMs, trouble.forMs);
+      outside.after(trouble.forMs, () => setClock(world, 0, 0));
       return;
     case "database_fails":
       failDatabase(world, trouble);
@@ -45,6 +45,11 @@ export function happenOnMachine(world: World, trouble: MachineTrouble): void {
     default:
       trouble satisfies never;
   }
+}
+
+function setClock({ machine, disturbances }: World, byMs: number, forMs: number): void {
+  if (byMs > machine.wrongByMs()) disturbances.clockSetForward(forMs);
+  machine.setWrong(byMs);
 }
 
 export function endRival(world: World): void {

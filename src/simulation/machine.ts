@@ -45,8 +45,9 @@ export class Machine {
     this.#wrongByMs = byMs;
   }
 
-  isWrong(): boolean {
-    return this.#wrongByMs !== 0;
+  /** By how much its clock is ahead; negative: behind. */
+  wrongByMs(): number {
+    return this.#wrongByMs;
   }
 
   /** Something comes from outside. */

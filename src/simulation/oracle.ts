@@ -224,7 +224,7 @@ export class Oracle {
     }
     const { time } = this.#scene;
     const dayMs = Math.floor(time.nowMs() / DAY_MS) * DAY_MS;
-    const isExcused = (["others_spend", "wrong_clock", "second_process", "quota_faults"] as const).some((what) =>
+    const isExcused = (["others_spend", "clock_set_forward", "second_process", "quota_faults"] as const).some((what) =>
       this.#scene.disturbances.was(what, dayMs - QUARTER_MS),
     );
     if (!isExcused && !this.#paysForTheDead(errand, dayMs))
