@@ -44,7 +44,10 @@ export function forgetAthlete(
       insertRevocation(db, { keyId, sealContext: context, tokenSealed: refreshTokenSealed, nowMs: clock.nowMs() });
     }
     recordByHand(context, by, { action: "athlete.erased", target: `athlete:${athleteId}` });
-    commits.afterCommit(() => log.info("athlete.erased", "An athlete was erased.", { athlete_id: athleteId }));
+    commits.afterCommit(() => {
+      context.governor.callOff(athleteId);
+      log.info("athlete.erased", "An athlete was erased.", { athlete_id: athleteId });
+    });
     return true;
   });
 }

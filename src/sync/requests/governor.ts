@@ -15,7 +15,7 @@ import { admitRequest, holdAfterRefusal, type Quota, type QuotaRules } from "../
 import type { RequestPhase } from "../../core/request-phase.ts";
 import type { Hold } from "../../core/snapshot.ts";
 import type { SyncClass } from "../../core/sync.ts";
-import { type Clock, type Dice, type EpochMs, plusMs } from "../../core/units.ts";
+import { type AthleteId, type Clock, type Dice, type EpochMs, plusMs } from "../../core/units.ts";
 import type { Db } from "../../db/open.ts";
 import type { Reply } from "../../strava/reply.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -58,6 +58,8 @@ export type Governor = {
     send: () => Promise<Reply<T>>,
     signal?: AbortSignal,
   ): Promise<{ reply: Reply<T>; hold: Hold | undefined }>;
+  /** An athlete was erased: what stands in line for them is not sent. */
+  callOff(athleteId: AthleteId): void;
   /** Writes what has changed, inside a transaction; call what it returns once that is committed. */
   persist(): () => void;
   /** What is known now. */
@@ -310,6 +312,10 @@ export function createGovernor(options: {
       const hold = learnTokenFault(asker, reply);
       serve();
       return { reply, hold };
+    },
+    callOff(athleteId) {
+      places.callOff(athleteId);
+      serve();
     },
     persist: () => books.persist(),
     view: () => ({

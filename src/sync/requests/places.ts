@@ -29,6 +29,8 @@ export type Places = {
   free(): void;
   /** Something has changed: lets out who may go now. */
   serve(): void;
+  /** Whoever stands in line for an athlete leaves. */
+  callOff(athleteId: AthleteId): void;
   inFlight(): number;
 };
 
@@ -44,6 +46,7 @@ type Waiter = {
   readonly sinceMs: number;
   readonly look: () => boolean;
   readonly giveUp: () => void;
+  readonly callOff: () => void;
 };
 
 /**
@@ -151,6 +154,7 @@ export function createPlaces(options: {
         sinceMs: isMetered ? clock.nowMs() : Number.POSITIVE_INFINITY,
         look,
         giveUp: () => leave({ got: "crowded_out" }),
+        callOff: abort,
       };
       if (signal.aborted) return settle({ got: "called_off" });
       if (waiters.length === 0 && look()) return;
@@ -165,6 +169,9 @@ export function createPlaces(options: {
       inFlight--;
     },
     serve,
+    callOff(athleteId) {
+      for (const waiter of waiters.filter(({ asker }) => asker.athleteId === athleteId)) waiter.callOff();
+    },
     inFlight: () => inFlight,
   };
 }
