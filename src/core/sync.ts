@@ -42,6 +42,18 @@ export const reachedAtStrava = (nowMs: EpochMs, skewMs: number): EpochSeconds =>
   toEpochSeconds(skewMs < 0 ? plusMs(nowMs, skewMs - CLOCK_DOUBT_MS) : nowMs);
 
 /**
+ * Where a walk began, or is to begin; null where nobody knows. A walk under way of which nothing is noted (the version before
+ * did not) began when its sync did.
+ */
+export function startOfWalk(sync: {
+  readonly listToSeconds: EpochSeconds | null;
+  readonly activitiesListed: number;
+  readonly startedAtMs: EpochMs;
+}): EpochSeconds | null {
+  return sync.listToSeconds ?? (sync.activitiesListed > 0 ? toEpochSeconds(sync.startedAtMs) : null);
+}
+
+/**
  * Where a walk goes on that may not have begun: its first page begins no later than Strava's present, since a time in the
  * future may be refused. What began in between is not listed, so the page that is asked for says where the list ends.
  * @param listToSeconds where the walk was to begin; null where nobody knows.

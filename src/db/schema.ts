@@ -121,7 +121,7 @@ export const syncs = sqliteTable(
     listComplete: integer("list_complete"),
     /** An incremental sync looks at activities that started after this; null: at all. */
     listFromSeconds: integer("list_from_s").$type<EpochSeconds>(),
-    /** Where the walk of the list began; null on a row that a hand made, and on one from before this column. */
+    /** Where the walk of the list began; null on a row that a hand made, and, till its next page, on one from before this column. */
     listToSeconds: integer("list_to_s").$type<EpochSeconds>(),
     /** Where the next page of the list starts. A row that a hand made starts at the moment of its making. */
     cursorBeforeSeconds: integer("cursor_before_s").$type<EpochSeconds>().notNull().default(sql`(unixepoch())`),

@@ -1,6 +1,14 @@
 import type { ListedActivity } from "../core/activity.ts";
 import { isRace, listFingerprint } from "../core/race.ts";
-import { heldToPresent, isFirstPage, type ListCursor, nextCursor, PAGE_SIZE, reachedAtStrava } from "../core/sync.ts";
+import {
+  heldToPresent,
+  isFirstPage,
+  type ListCursor,
+  nextCursor,
+  PAGE_SIZE,
+  reachedAtStrava,
+  startOfWalk,
+} from "../core/sync.ts";
 import { type EpochSeconds, toEpochSeconds } from "../core/units.ts";
 import { readAthlete } from "../db/athletes.ts";
 import { tallyUnderLease } from "../db/batches.ts";
@@ -27,6 +35,7 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
   if (sync === undefined) return { result: "lease_lost" };
   if (athlete === undefined) return { result: "reconnect", reason: "The athlete's row is gone.", refused: undefined };
   const cursor = cursorOf(sync);
+  const listToSeconds = startOfWalk(sync);
   let asked = cursor;
   const answer = await askStrava(context, run, {
     name: "strava.list_activities",
@@ -36,7 +45,7 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
     attributes: { "broomwagon.list.page": cursor.page, "broomwagon.list.before_s": cursor.beforeSeconds },
     send: (strava, accessToken) => {
       const present = reachedAtStrava(context.clock.nowMs(), context.governor.view().skewMs);
-      asked = heldToPresent(cursor, sync.listToSeconds, present);
+      asked = heldToPresent(cursor, listToSeconds, present);
       const { beforeSeconds, page } = asked;
       return strava.listActivities(accessToken, { beforeSeconds, page, perPage: PAGE_SIZE }, run.signal);
     },
@@ -47,7 +56,7 @@ export async function discoverPage(context: SyncContext, run: Run): Promise<RunR
         sync,
         athlete,
         cursor: asked,
-        listToSeconds: isFirstPage(cursor, sync.listToSeconds) ? asked.beforeSeconds : sync.listToSeconds,
+        listToSeconds: isFirstPage(cursor, listToSeconds) ? asked.beforeSeconds : listToSeconds,
         page: answer.value,
       });
     case "hold":

@@ -9,6 +9,7 @@ import {
   nextCursor,
   PAGE_SIZE,
   reachedAtStrava,
+  startOfWalk,
 } from "../../src/core/sync.ts";
 import { epochMs, epochSeconds } from "../../src/core/units.ts";
 
@@ -43,6 +44,17 @@ test("a first page is held to Strava's present, and no page behind it", () => {
 test("the walk begins at the second of the start, never after it", () => {
   expect(firstCursor(epochMs(1_763_334_772_000))).toEqual(cursor(1_763_334_772, 1));
   expect(firstCursor(epochMs(1_763_334_772_999))).toEqual(cursor(1_763_334_772, 1));
+});
+
+test("a walk begins where that is noted, else, once it is under way, at its sync's start", () => {
+  const start = (listToSeconds: number | null, activitiesListed: number) =>
+    startOfWalk({
+      startedAtMs: epochMs(5_999),
+      activitiesListed,
+      listToSeconds: listToSeconds === null ? null : epochSeconds(listToSeconds),
+    });
+  expect([start(4, 0), start(4, 1), start(null, 0), start(null, 1)].map(Number)).toEqual([4, 4, 0, 5]);
+  expect(start(null, 0)).toBeNull();
 });
 
 test("a list ends where its walk began, or earlier, where Strava's clock turns out to have been behind that", () => {

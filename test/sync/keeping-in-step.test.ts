@@ -1,12 +1,14 @@
 /** What changes at Strava after a sync, and how the next ones take it over. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { DAY_MS, type Fetch, HOUR_MS, MINUTE_MS, plusMs, SECOND_MS } from "../../src/core/units.ts";
+import { DAY_MS, epochMs, type Fetch, HOUR_MS, MINUTE_MS, plusMs, SECOND_MS } from "../../src/core/units.ts";
+import { readAthlete } from "../../src/db/athletes.ts";
 import { storeGovernorState } from "../../src/db/governor-state.ts";
 import { athletes } from "../../src/db/schema.ts";
 import type { ActivityPatch, SandboxActivity } from "../../src/sandbox/activity.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { START_MS, type TestEngine } from "../support/engine.ts";
+import { byHand, stepUntil } from "../support/hand.ts";
 import {
   activityIdAt,
   dailyRuns,
@@ -314,6 +316,22 @@ describe("what is replaced", () => {
     engine.clock.setBack(300 * DAY_MS);
     await untilEnded(engine, syncId);
     expect(shownIds(engine).length).toBe(4);
+  });
+
+  test("a walk that the version before began, which noted no end of its list, counts as far as its sync's start", async () => {
+    const engine = engineWith(dailyRuns(450, [2, 210, 300, 420]), { sandbox: { latencyMs: 500 } });
+    await syncToEnd(engine);
+    await engine.clock.advance(HOUR_MS);
+    engine.sandbox.deleteActivity(activityIdAt(engine, 2));
+    const syncId = engine.start(0, { mode: "full" });
+    await stepUntil(engine, () => syncOf(engine, syncId).activitiesListed > 0);
+    byHand(engine.db, "UPDATE syncs SET list_to_s = NULL");
+    const next = engine.rebooted();
+    await untilEnded(next, syncId);
+    expect(readAthlete(next.db, next.athlete())?.lastCompleteListAtMs).toBe(
+      epochMs(Math.floor(syncOf(next, syncId).startedAtMs / SECOND_MS) * SECOND_MS),
+    );
+    expect(shownIds(next).length).toBe(3);
   });
 
   test("a complete list that a clock dated in the future, before it was set back, bounds nothing", async () => {
