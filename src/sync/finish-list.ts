@@ -35,8 +35,10 @@ export function finishList(context: SyncContext, syncId: SyncId): void {
   const list = isComplete ? { reachedMs: listedToMs, length: sync.activitiesListed } : null;
   const { held, seen, vanished } = countVanished(db, range);
   const wouldEmpty = held > 0 && vanished === held;
-  if (wouldEmpty && (athlete.emptiedAtMs === null || sync.startedAtMs - athlete.emptiedAtMs < BELIEVED_AFTER_MS)) {
-    noteListRead(db, athlete.id, list, athlete.emptiedAtMs ?? sync.startedAtMs);
+  // A doubt that a clock has dated in the future, before it was set back, begins now.
+  const emptiedAtMs = epochMs(Math.min(athlete.emptiedAtMs ?? sync.startedAtMs, sync.startedAtMs));
+  if (wouldEmpty && sync.startedAtMs - emptiedAtMs < BELIEVED_AFTER_MS) {
+    noteListRead(db, athlete.id, list, emptiedAtMs);
     const warning = `The list shows none of the ${held} races held; they stay until a second complete list, an hour later, says so too.`;
     addWarning(db, syncId, warning);
     recordEvent(context, {

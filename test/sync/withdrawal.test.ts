@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../src/core/units.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, plusMs } from "../../src/core/units.ts";
+import { athletes } from "../../src/db/schema.ts";
 import { stopSync } from "../../src/sync/stop-sync.ts";
 import type { TestEngine } from "../support/engine.ts";
 import { stepUntil } from "../support/hand.ts";
@@ -87,6 +88,19 @@ test("an account that is emptied for good is believed by its second full list, w
   await syncToEnd(engine, { mode: "incremental" });
   expect(shown(engine)).toBe(3);
   await engine.clock.advance(DAY_MS);
+  await syncToEnd(engine, { mode: "full" });
+  expect(shown(engine)).toBe(0);
+});
+
+test("a doubt that a clock dated in the future, before it was set back, is settled an hour later, too", async () => {
+  const engine = await emptied();
+  engine.db
+    .update(athletes)
+    .set({ emptiedAtMs: plusMs(engine.clock.nowMs(), 40 * DAY_MS) })
+    .run();
+  await syncToEnd(engine, { mode: "full" });
+  expect(shown(engine)).toBe(3);
+  await engine.clock.advance(HOUR_MS);
   await syncToEnd(engine, { mode: "full" });
   expect(shown(engine)).toBe(0);
 });
