@@ -10,15 +10,21 @@ const SLOW_MS = 10 * SECOND_MS;
 
 /**
  * How far another clock is ahead of ours, once an answer with a `Date` header has come. The header was cut to whole seconds,
- * and written a moment before the arrival: what was known before is kept as far as it agrees with that. Many answers
+ * and written a moment before it arrived: what was known before is kept as far as it agrees with that. Many answers
  * narrow it to less than a second.
  * @param knownMs as it was known before; negative: the other clock is behind.
- * @param dateAheadMs the header, less our time at the arrival.
- * @param tookMs from the sending to the arrival, by our clock.
+ * @param answer.dateAheadMs the header, less our time when the answer had come whole.
+ * @param answer.tookMs from the sending till then, by our clock. @param answer.bodyMs of that, after the headers had come.
  */
-export function narrowedSkew(knownMs: number, dateAheadMs: number, tookMs: number): number {
-  const leastMs = dateAheadMs;
-  const mostMs = dateAheadMs + SECOND_MS + (tookMs > SLOW_MS ? tookMs : Math.min(tookMs, ON_ITS_WAY_MS));
+export function narrowedSkew(
+  knownMs: number,
+  { dateAheadMs, tookMs, bodyMs }: { dateAheadMs: number; tookMs: number; bodyMs: number },
+): number {
+  const isSlow = tookMs > SLOW_MS;
+  const leastMs = dateAheadMs + (isSlow ? 0 : bodyMs);
+  const mostMs = isSlow
+    ? dateAheadMs + SECOND_MS + tookMs
+    : leastMs + SECOND_MS + Math.min(tookMs - bodyMs, ON_ITS_WAY_MS);
   const nearestMs = Math.min(Math.max(knownMs, leastMs), mostMs);
   return Math.abs(nearestMs - knownMs) > FAR_OFF_MS ? Math.round((leastMs + mostMs) / 2) : nearestMs;
 }

@@ -46,8 +46,8 @@ export function createStravaClient(options: StravaClientOptions) {
 
   return {
     /**
-     * Lists one page of the activities that the token can see; newest first, but for `afterSeconds` alone: then oldest
-     * first. Take the order as a hint. A short page is not the last one, an empty one (`rawCount` 0) is.
+     * Lists one page of the activities that the token can see; newest first. Take the order as a hint. A short page is not the
+     * last one, an empty one (`rawCount` 0) is.
      * @see https://developers.strava.com/docs/reference/#api-Activities-getLoggedInAthleteActivities
      */
     listActivities(accessToken: string, query: ActivityListQuery, signal: AbortSignal): Promise<Reply<ActivityPage>> {

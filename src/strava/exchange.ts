@@ -52,8 +52,11 @@ export async function ask<Value>(line: Line, question: Question<Value>, signal: 
   const cancelTimer = clock.after(timeoutMs, onTimeout);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    const outcome = await Promise.race([exchange(line.fetch, request, question, heard), stopped]);
-    return { ...heard, durationMs: Math.max(0, clock.nowMs() - sentMs), ...outcome };
+    const outcome = await Promise.race([exchange(line, request, question, heard), stopped]);
+    const endedMs = clock.nowMs();
+    const bodyMs = Math.max(0, endedMs - (heard.atMs ?? endedMs));
+    const { rate, dateMs, status } = heard;
+    return { rate, dateMs, status, bodyMs, durationMs: Math.max(0, endedMs - sentMs), ...outcome };
   } finally {
     cancelTimer();
     signal.removeEventListener("abort", onAbort);
@@ -61,7 +64,10 @@ export async function ask<Value>(line: Line, question: Question<Value>, signal: 
 }
 
 type Outcome<Value> = { ok: true; value: Value } | { ok: false; fault: Fault };
-type Heard = { -readonly [Field in Exclude<keyof ReplyHead, "durationMs">]: ReplyHead[Field] };
+type Heard = { -readonly [Field in Exclude<keyof ReplyHead, "durationMs" | "bodyMs">]: ReplyHead[Field] } & {
+  /** When the headers were there. */
+  atMs?: EpochMs;
+};
 
 const NO_ANSWER: Heard = { rate: undefined, dateMs: undefined, status: undefined };
 
@@ -70,7 +76,7 @@ const MAX_REFUSAL_BYTES = 64 * 1024;
 
 /** The exchange itself. Fills `heard` as soon as the headers are there; settles with a value whatever the network does. */
 async function exchange<Value>(
-  fetch: Fetch,
+  { fetch, clock }: Pick<Line, "fetch" | "clock">,
   request: Request,
   question: Question<Value>,
   heard: Heard,
@@ -84,6 +90,7 @@ async function exchange<Value>(
       response.body?.cancel().catch(() => undefined);
       return refused(ABORTED_MEANWHILE);
     }
+    heard.atMs = clock.nowMs();
     heard.status = response.status;
     heard.rate = parseRateHeaders(response.headers);
     heard.dateMs = parseDate(response.headers.get("date"));

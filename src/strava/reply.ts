@@ -13,6 +13,8 @@ export type ReplyHead = {
   readonly status: number | undefined;
   /** From sending to the last byte that was waited for. */
   readonly durationMs: number;
+  /** Of that, after the headers had come; left out: nothing. */
+  readonly bodyMs?: number;
 };
 
 /** Strava's answer to one request: its value, or the fault that took its place. */

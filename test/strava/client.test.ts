@@ -579,6 +579,27 @@ describe("the size limit", () => {
     expect(isCancelled).toBe(true);
   });
 
+  test("how long it took, and how much of that the body, is told apart", async () => {
+    const headers = Promise.withResolvers<Response>();
+    const { client, clock } = connect(() => headers.promise);
+    const asked = client.getActivity(ACCESS_TOKEN, ID, never());
+    await clock.advance(100);
+    let end = (): void => {};
+    headers.resolve(
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(new TextEncoder().encode(JSON.stringify(rawActivity({}))));
+            end = () => controller.close();
+          },
+        }),
+      ),
+    );
+    await clock.advance(9_000);
+    end();
+    expect(await asked).toMatchObject({ ok: true, durationMs: 9_100, bodyMs: 9_000 });
+  });
+
   test("text that is cut between chunks in the middle of a letter stays whole", async () => {
     const bytes = new TextEncoder().encode(JSON.stringify(rawActivity({ description: "🏃 Zürich" })));
     const { client } = connect(() => new Response(bytewise(bytes)));

@@ -152,7 +152,11 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
     learnTime(reply) {
       if (reply.dateMs === undefined) return;
       lookAtClock();
-      const learned = narrowedSkew(skewMs, reply.dateMs - clock.nowMs(), reply.durationMs);
+      const learned = narrowedSkew(skewMs, {
+        dateAheadMs: reply.dateMs - clock.nowMs(),
+        tookMs: reply.durationMs,
+        bodyMs: reply.bodyMs ?? 0,
+      });
       if (learned === skewMs) return;
       skewMs = learned;
       // What Strava itself says holds, also where it is earlier.
