@@ -27,7 +27,9 @@ export type SettingName =
   // Those that were ours of late, as JSON.
   | "webhook_former_subscriptions"
   // What a person set in place of the configured thresholds of healing, as JSON.
-  | "thresholds";
+  | "thresholds"
+  // What the time was believed to be when it was last asked whether something has been kept for long enough.
+  | "believed_time_ms";
 
 export function readSetting(db: Db, name: SettingName): string | undefined {
   return readValue(db).get({ name })?.value;

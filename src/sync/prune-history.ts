@@ -3,6 +3,7 @@ import { pruneAudit } from "../db/audit.ts";
 import type { Db } from "../db/open.ts";
 import { foldOldDays } from "../db/packed-years.ts";
 import { statement } from "../db/statement.ts";
+import { believedNow } from "./believed-now.ts";
 import type { SyncContext } from "./context.ts";
 import { pruneOldEvents } from "./events/prune-events.ts";
 
@@ -50,12 +51,13 @@ const PRUNED = [
 /**
  * Deletes history older than the retention: ended syncs with their batches and logs, settled findings, the ledger's old
  * days, invitations that let nobody in any more, the audit, troubles and alerts that are settled; and Strava's events a
- * while after they were settled. Counters stay, packed once they are old: they are what history was counted for.
+ * while after they were settled. Counters stay, packed once they are old: they are what history was counted for. A clock
+ * that was set far ahead deletes none of it by itself (`core/believed-time.ts`).
  * @returns rows deleted (of these tables themselves).
  */
 export async function pruneHistory(context: SyncContext, retentionMs: number): Promise<number> {
   const { db, clock, commits } = context;
-  const beforeMs = plusMs(clock.nowMs(), -retentionMs);
+  const beforeMs = plusMs(believedNow(context), -retentionMs);
   let deleted = await pruneOldEvents(context);
   for (const prune of PRUNED) {
     let step: number;

@@ -10,10 +10,11 @@ import { athletes, races } from "../../src/db/schema.ts";
 import { createSeal } from "../../src/db/seal.ts";
 import { createScheduler } from "../../src/scheduler/scheduler.ts";
 import { type KeptTerms, keepTerms } from "../../src/sync/athletes/keep-terms.ts";
+import { pruneHistory } from "../../src/sync/prune-history.ts";
 import { createTestApi } from "../support/api.ts";
 import { insertAthlete, insertRace, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
-import type { TestEngine } from "../support/engine.ts";
+import { createTestEngine, type TestEngine } from "../support/engine.ts";
 import { byHand } from "../support/hand.ts";
 import { activityIdAt, dailyRuns, engineWith, heldRaces, raceOf, stravaIdOf, syncToEnd } from "../support/syncs.ts";
 
@@ -48,6 +49,16 @@ async function keepOnce({ context, processor, clock }: TestEngine): Promise<Kept
   });
   while (kept === undefined) await clock.advance(0);
   await running;
+  return kept;
+}
+
+/** Days pass with a turn of the clocks' job each, the last of them on the first moment of the day after. */
+async function keepDaily(engine: TestEngine, days: number): Promise<KeptTerms[]> {
+  const kept: KeptTerms[] = [];
+  for (let day = 0; day < days; day++) {
+    await engine.clock.advance(DAY_MS);
+    kept.push(await keepOnce(engine));
+  }
   return kept;
 }
 
@@ -199,7 +210,8 @@ describe("30 days", () => {
     const keep = () => keepOnce(engine);
     await engine.clock.advance(2 * DAY_MS);
     expect(await keep()).toMatchObject({ wiped: 3, forgotten: 0 });
-    await engine.clock.advance(28 * DAY_MS - MINUTE_MS);
+    await keepDaily(engine, 27);
+    await engine.clock.advance(DAY_MS - MINUTE_MS);
     expect(await keep()).toMatchObject({ forgotten: 0 });
     await engine.clock.advance(MINUTE_MS);
     expect(await keep()).toMatchObject({ forgotten: 1 });
@@ -225,8 +237,7 @@ describe("30 days", () => {
     const due = (await get("/api/admin/athletes/1")).body.freshness.erasure_due_at;
     expect(due - engine.clock.nowMs()).toBeGreaterThan(29 * DAY_MS);
     expect(due - engine.clock.nowMs()).toBeLessThanOrEqual(30 * DAY_MS);
-    await engine.clock.advance(29 * DAY_MS);
-    expect(await keep()).toMatchObject({ erased: 0 });
+    expect((await keepDaily(engine, 29)).every(({ erased }) => erased === 0)).toBe(true);
     byHand(engine.db, "UPDATE athletes SET status = 'connected', needs_reconnect_since_ms = NULL WHERE id = 2");
     await engine.clock.advance(DAY_MS);
     expect(await keep()).toMatchObject({ erased: 1 });
@@ -249,6 +260,72 @@ describe("30 days", () => {
     expect(engine.db.select().from(athletes).all()).toHaveLength(1);
     await passDays(engine, 1 / 12);
     expect(engine.db.select().from(athletes).all()).toHaveLength(0);
+  });
+});
+
+describe("a clock that was set forty days ahead", () => {
+  /** Two athletes with races, of whom one has lost the access; a race of each was withdrawn. The clocks have been looked at. */
+  async function doubted() {
+    const engine = createTestEngine({
+      db: emptyDb(),
+      sandbox: { club: { athletes: 2, activitiesEach: 10, racesEach: 2 } },
+    });
+    for (const n of [0, 1]) await syncToEnd(engine, { n });
+    byHand(engine.db, "UPDATE athletes SET status = 'needs_reconnect' WHERE id = 1");
+    byHand(
+      engine.db,
+      `UPDATE races SET withdrawn_at_ms = ${engine.clock.nowMs()} WHERE id IN (SELECT min(id) FROM races GROUP BY athlete_id)`,
+    );
+    const nothing = { wiped: 0, forgotten: 0, erased: 0 };
+    expect(await keepOnce(engine)).toEqual(nothing);
+    const rightMs = engine.clock.nowMs();
+    engine.clock.jumpTo(rightMs + 40 * DAY_MS);
+    return { engine, rightMs, nothing };
+  }
+
+  test("wipes, deletes and erases nothing, nor after a restart; and what it would have is there once it is set right", async () => {
+    const { engine, rightMs, nothing } = await doubted();
+    const restarted = engine.rebooted();
+    expect(await keepOnce(restarted)).toEqual(nothing);
+    expect(restarted.lines.join("")).toContain("terms.clock_doubted");
+    engine.clock.jumpTo(rightMs);
+    expect((await keepDaily(restarted, 1))[0]).toEqual(nothing);
+    expect(heldRaces(engine)).toHaveLength(4);
+    expect(heldRaces(engine).every(({ wipedAtMs }) => wipedAtMs === null)).toBe(true);
+  });
+
+  test("does as soon as an answer of Strava's says that it is right, since so much time has passed", async () => {
+    const { engine } = await doubted();
+    await syncToEnd(engine, { n: 1, mode: "full" });
+    expect(await keepOnce(engine)).toMatchObject({ wiped: 1, erased: 1 });
+  });
+
+  test("does when it has stood so for forty hours in which nobody answered: the terms bind without Strava, too", async () => {
+    const { engine, nothing } = await doubted();
+    const kept: KeptTerms[] = [];
+    for (let hour = 0; hour < 40; hour++) {
+      kept.push(await keepOnce(engine));
+      await engine.clock.advance(HOUR_MS);
+    }
+    expect(kept[0]).toEqual(nothing);
+    expect(kept.findIndex(({ erased }) => erased > 0)).toBeGreaterThanOrEqual(27);
+    expect(kept.reduce((sum, { erased }) => sum + erased, 0)).toBe(1);
+  });
+
+  test("deletes no history either", async () => {
+    const { engine, rightMs } = await doubted();
+    const prune = async () => {
+      let deleted: number | undefined;
+      void pruneHistory(engine.context, 30 * DAY_MS).then((rows) => {
+        deleted = rows;
+      });
+      while (deleted === undefined) await engine.clock.advance(0);
+      return deleted;
+    };
+    expect(await prune()).toBe(0);
+    engine.clock.jumpTo(rightMs);
+    await keepDaily(engine, 40);
+    expect(await prune()).toBeGreaterThan(0);
   });
 });
 

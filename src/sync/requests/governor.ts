@@ -76,6 +76,8 @@ export type GovernorView = {
   /** How far Strava's clock is ahead of ours. */
   readonly skewMs: number;
   readonly stravaMs: EpochMs;
+  /** The time that Strava's last answer to this process told; undefined: there was none. */
+  readonly toldMs: EpochMs | undefined;
   /** Why all requests wait, beyond what the quota says. */
   readonly appHold: Hold | undefined;
   readonly breaker: "closed" | "open" | "half_open";
@@ -323,6 +325,7 @@ export function createGovernor(options: {
       inFlight: places.inFlight(),
       skewMs: books.skewMs(),
       stravaMs: books.stravaMs(),
+      toldMs: books.toldMs(),
       appHold: appHold(),
       breaker: state(),
       requestMs,

@@ -36,6 +36,8 @@ export type QuotaBooks = {
   settling(): ReturnType<typeof settlingAfter>;
   /** Strava's time now, as its `Date` header tells it. It never goes back by our clock alone. */
   stravaMs(): EpochMs;
+  /** What the `Date` header of Strava's last answer to this process said; undefined: there was none. */
+  toldMs(): EpochMs | undefined;
   /** How far Strava's clock is ahead of ours. */
   skewMs(): number;
   /** A request goes out; give what this returns back with its reply. */
@@ -71,6 +73,7 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
   let sentAtLastObservation = 0;
   let isFresh = true;
   let isDirty = false;
+  let toldMs: EpochMs | undefined;
   let storedState = "";
   let storedStravaMs = 0;
   const ledger = new Map<string, LedgerLine>();
@@ -143,6 +146,7 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
       return reset !== undefined && stravaMs() < reset.stravaMs ? reset : undefined;
     },
     stravaMs,
+    toldMs: () => toldMs,
     skewMs() {
       lookAtClock();
       return skewMs;
@@ -151,6 +155,7 @@ export function openQuotaBooks(options: { db: Db; clock: Clock; scheduleCommit: 
     isFresh: () => isFresh,
     learnTime(reply) {
       if (reply.dateMs === undefined) return;
+      toldMs = reply.dateMs;
       lookAtClock();
       const learned = narrowedSkew(skewMs, {
         dateAheadMs: reply.dateMs - clock.nowMs(),
