@@ -379,4 +379,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     breaks: ["liveness"],
   },
+  {
+    name: "believes-any-clock",
+    says: "a clock that was set weeks ahead is believed, where somebody is erased by it, or history dropped",
+    changes: [
+      {
+        file: "src/core/believed-time.ts",
+        find: "if (believedMs === undefined) return nowMs;",
+        replace: "if (nowMs > 0) return nowMs;",
+      },
+    ],
+    breaks: ["lost", "I12"],
+  },
 ];

@@ -73,10 +73,7 @@ export function mapQuota(use: (budget: QuotaBudget, window: QuotaWindow) => Wind
  */
 export function rollQuota(quota: Quota, stravaMs: EpochMs): Quota {
   // Asked for every request, and hardly ever anything has changed.
-  if (
-    QUOTA_BUDGETS.every((budget) => QUOTA_WINDOWS.every((window) => isCurrent(quota[budget][window], window, stravaMs)))
-  )
-    return quota;
+  if (areCurrent(quota.overall, stravaMs) && areCurrent(quota.read, stravaMs)) return quota;
   return mapQuota((budget, window) => {
     const use = quota[budget][window];
     if (isCurrent(use, window, stravaMs)) return use;
@@ -106,6 +103,9 @@ export function settlingAfter(before: Quota, after: Quota): { reason: QuotaHoldR
   }
   return undefined;
 }
+
+const areCurrent = ({ quarter, day }: Quota[QuotaBudget], stravaMs: EpochMs): boolean =>
+  isCurrent(quarter, "quarter", stravaMs) && isCurrent(day, "day", stravaMs);
 
 /** It has begun, or is about to as far as a clock can be trusted, and has not ended. */
 function isCurrent(use: WindowUse, window: QuotaWindow, stravaMs: EpochMs): boolean {

@@ -50,22 +50,11 @@ export function holdTroubleOpen(db: Db, trouble: OpenTrouble): boolean {
 
 /** Whether a trouble is there. */
 export function isTroubleOpen(db: Db, { rule, subject }: TroubleKey): boolean {
-  return readOpenId(db).get({ rule, subject }) !== undefined;
+  return anyOpen(db, rule, subject);
 }
 
-const readOpenId = oncePerDb((db) =>
-  db
-    .select({ id: alertTroubles.id })
-    .from(alertTroubles)
-    .where(
-      and(
-        eq(alertTroubles.rule, sql.placeholder("rule")),
-        eq(alertTroubles.subject, sql.placeholder("subject")),
-        isNull(alertTroubles.closedAtMs),
-        UNSETTLED,
-      ),
-    )
-    .prepare(),
+const anyOpen = anyRow<[AlertRuleName, TroubleSubject]>(
+  "SELECT 1 FROM alert_troubles WHERE rule = ?1 AND subject = ?2 AND closed_at_ms IS NULL AND settled_at_ms IS NULL",
 );
 
 /** It is over: whoever was told of it is told so, unless it comes back. Inside a transaction. False when none was open. */

@@ -1,7 +1,7 @@
-import { eq, sql } from "drizzle-orm";
+import { eq } from "drizzle-orm";
 import type { Db } from "./open.ts";
 import { settings } from "./schema-books.ts";
-import { oncePerDb } from "./statement.ts";
+import { statement } from "./statement.ts";
 
 /** What the daemon itself remembers between two starts. */
 export type SettingName =
@@ -32,20 +32,19 @@ export type SettingName =
   | "believed_time_ms";
 
 export function readSetting(db: Db, name: SettingName): string | undefined {
-  return readValue(db).get({ name })?.value;
+  return readValue(db).get(name)?.value;
 }
 
-const readValue = oncePerDb((db) =>
-  db
-    .select({ value: settings.value })
-    .from(settings)
-    .where(eq(settings.name, sql.placeholder("name")))
-    .prepare(),
-);
+const readValue = statement<{ value: string }, [SettingName]>("SELECT value FROM settings WHERE name = ?1");
 
 export function storeSetting(db: Db, name: SettingName, value: string): void {
-  db.insert(settings).values({ name, value }).onConflictDoUpdate({ target: settings.name, set: { value } }).run();
+  storeValue(db).run(name, value);
 }
+
+/** What the governor knows is written with a commit every few minutes, for years. */
+const storeValue = statement<unknown, [SettingName, string]>(
+  "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+);
 
 export function deleteSetting(db: Db, name: SettingName): void {
   db.delete(settings).where(eq(settings.name, name)).run();

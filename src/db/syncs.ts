@@ -108,8 +108,8 @@ export function readClassesInProgress(db: Db): readonly SyncClass[] {
     .map((row) => row.class);
 }
 
-const readClasses = oncePerDb((db) =>
-  db.selectDistinct({ class: syncs.class }).from(syncs).where(sql`${syncs.status} = 'in_progress'`).prepare(),
+const readClasses = statement<{ class: SyncClass }, []>(
+  "SELECT DISTINCT class FROM syncs WHERE status = 'in_progress'",
 );
 
 /** The syncs that ended last, the newest first. */

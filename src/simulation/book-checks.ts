@@ -1,8 +1,13 @@
+import { epochMs } from "../core/units.ts";
+import { readDays } from "../db/packed-years.ts";
 import { isMetered } from "./network.ts";
 import type { Found } from "./standing-checks.ts";
 import type { World } from "./world.ts";
 
 const METERED_KINDS: ReadonlySet<string> = new Set(["list", "detail", "athlete", "clubs"]);
+
+/** By whatever clock a day was counted. */
+const [EARLIEST, LATEST] = [epochMs(0), epochMs(Date.UTC(2999, 0, 1))];
 
 type Line = { athlete: number | null; status: number; requests: number };
 
@@ -70,9 +75,13 @@ export function findWrongCounters(world: World): Found | undefined {
       "SELECT count(*) AS n FROM findings WHERE outcome = 'failed' AND sync_id IS NOT NULL AND own_restart = 0",
     ],
   ] as const;
+  const { daemon } = world;
+  if (daemon === undefined) return { invariant: "liveness", says: "Nobody is there who keeps the counters" };
+  const names = counters.map(([name]) => name);
+  const daysOf = readDays(daemon.parts.context.db, names, EARLIEST, LATEST);
   for (const [name, sql] of counters) {
     const total = count(`SELECT sum(value) AS n FROM counters WHERE name = '${name}' AND day_start_ms = 0`);
-    const days = count(`SELECT sum(value) AS n FROM counters WHERE name = '${name}' AND day_start_ms > 0`);
+    const days = [...(daysOf.get(name)?.values() ?? [])].reduce((sum, value) => sum + value, 0);
     const rows = count(sql);
     if (total !== rows || days !== total) {
       return { invariant: "counters", says: `${name} is ${total} (${days} by day), and there are ${rows} rows` };

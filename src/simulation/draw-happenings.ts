@@ -6,6 +6,7 @@ import {
   READ_PERMISSION_MISSING,
   REFRESH_TOKEN_INVALID,
 } from "../sandbox/strava-errors.ts";
+import { drawClockFarAhead } from "./draw-clock-far-ahead.ts";
 import { drawClockSetRight } from "./draw-clock-set-right.ts";
 import { DEED_NAMES } from "./hand.ts";
 import type { AthleteDeed, Happening, MachineTrouble, Moment, PersonsDeed, Setting, StravaTrouble } from "./plan.ts";
@@ -45,6 +46,10 @@ export function drawHappenings(rolls: Rolls, plan: Setting, weeks: number): read
   if (troubles > 0 && rolls.chance(0.4)) {
     const all = drawClockSetRight(rolls, anyTime());
     happenings.push(...all.filter(({ afterMs }) => afterMs < plan.durationMs));
+  }
+  if (troubles > 0 && rolls.chance(0.15)) {
+    const all = drawClockFarAhead(rolls, anyTime());
+    happenings.push(...all.filter(({ afterMs }) => afterMs > 0 && afterMs < plan.durationMs));
   }
   return happenings.sort((a, b) => a.afterMs - b.afterMs);
 }

@@ -1,3 +1,4 @@
+import { ERASED_AFTER_MS } from "../core/freshness.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
 import { type DaemonProcess, SEAL_KEY } from "./daemon-process.ts";
 import { ProcessDied } from "./driver.ts";
@@ -16,7 +17,7 @@ import { StoredTokens } from "./stored-tokens.ts";
 
 /** What must hold and does not, for the first time. */
 export type Breach = {
-  /** `I1` to `I12` as in ARCHITECTURE.md, or a word: `liveness`, `healing`, `attempts`, `tokens`, `counters`, `alerts`, `uncaught`. */
+  /** `I1` to `I12` as in ARCHITECTURE.md, or a word: `liveness`, `healing`, `attempts`, `tokens`, `counters`, `alerts`, `lost`, `uncaught`. */
   readonly invariant: string;
   readonly says: string;
   readonly atMs: number;
@@ -26,6 +27,8 @@ export type Breach = {
 const COMMITTED_WITHIN_MS = 50;
 /** Strava's clock is known to a second and a half. */
 const CLOCKS_DIFFER_MS = 2 * SECOND_MS;
+/** Without anybody who tells the time, the daemon believes its clock for a day. */
+const BELIEVED_FOR_MS = 25 * HOUR_MS;
 /** How often rows are looked at. */
 const LOOK_EVERY_MS = 10 * MINUTE_MS;
 /** The first tick of the processor comes within a minute of a start; what it wakes needs a moment. */
@@ -34,6 +37,7 @@ const FIRST_TICK_MS = 62 * SECOND_MS;
 /** Looks on, and holds the daemon to its invariants. */
 export class Oracle {
   readonly #scene: Scene;
+  readonly #bornAtMs: number;
   readonly edits = new Map<number, { readonly name: string; readonly isHidden: boolean }>();
   /** Errands that processes were on when they died, or whose answer they may not have booked. */
   readonly lost: Errand[] = [];
@@ -53,6 +57,7 @@ export class Oracle {
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    this.#bornAtMs = scene.time.nowMs();
     scene.outside.after(LOOK_EVERY_MS, () => this.#look());
   }
 
@@ -87,6 +92,7 @@ export class Oracle {
   /** What has just been committed, and is told of, is looked at. */
   #checkAfter(line: string): Found | undefined {
     if (line.includes('"event":"requests.stuck"')) return { invariant: "liveness", says: `It says of itself: ${line}` };
+    if (line.includes('"event":"athlete.erased_by_clock"')) return this.#findErasedEarly();
     if (line.includes('"event":"batch.completed"')) return findWithdrawnWrongly(this.#scene);
     const isStart = line.includes('"event":"sync.started"');
     if (!isStart && !line.includes('"event":"sync.completed"')) return undefined;
@@ -99,6 +105,16 @@ export class Oracle {
     // One that nobody told of: its start is known by a clock that may be wrong.
     if (startedAtMs === undefined) return undefined;
     return checkCompletedSync(this.#scene, { syncId, startedAtMs }, (stravaId) => this.#changed.get(stravaId) ?? 0);
+  }
+
+  /** Access that was lost in this life cannot have been gone for a month before a month of it has passed. */
+  #findErasedEarly(): Found | undefined {
+    const livedMs = this.#scene.time.nowMs() - this.#bornAtMs;
+    if (livedMs >= ERASED_AFTER_MS - BELIEVED_FOR_MS) return undefined;
+    return {
+      invariant: "lost",
+      says: `Somebody was erased because their access had been gone for long, on day ${Math.ceil(livedMs / DAY_MS)}`,
+    };
   }
 
   /** Somebody changes an athlete's activities at Strava. */

@@ -56,8 +56,9 @@ const PRUNED = [
  * @returns rows deleted (of these tables themselves).
  */
 export async function pruneHistory(context: SyncContext, retentionMs: number): Promise<number> {
-  const { db, clock, commits } = context;
-  const beforeMs = plusMs(believedNow(context), -retentionMs);
+  const { db, commits } = context;
+  const nowMs = believedNow(context);
+  const beforeMs = plusMs(nowMs, -retentionMs);
   let deleted = await pruneOldEvents(context);
   for (const prune of PRUNED) {
     let step: number;
@@ -66,7 +67,7 @@ export async function pruneHistory(context: SyncContext, retentionMs: number): P
       deleted += step;
     } while (step > 0);
   }
-  while ((await commits.soon(() => foldOldDays(db, clock.nowMs(), DAYS_A_STEP))) > 0);
+  while ((await commits.soon(() => foldOldDays(db, nowMs, DAYS_A_STEP))) > 0);
   if (deleted > 0)
     context.log.info("history.pruned", `${deleted} rows of history older than the retention were deleted.`);
   return deleted;

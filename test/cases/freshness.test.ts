@@ -312,7 +312,7 @@ describe("a clock that was set forty days ahead", () => {
     expect(kept.reduce((sum, { erased }) => sum + erased, 0)).toBe(1);
   });
 
-  test("deletes no history either", async () => {
+  test("deletes no history either, and folds up none of the days that were counted", async () => {
     const { engine, rightMs } = await doubted();
     const prune = async () => {
       let deleted: number | undefined;
@@ -322,7 +322,11 @@ describe("a clock that was set forty days ahead", () => {
       while (deleted === undefined) await engine.clock.advance(0);
       return deleted;
     };
+    const countedDays = () =>
+      engine.db.$client.query("SELECT count(*) AS days FROM counters WHERE day_start_ms > 0").get();
+    const before = countedDays();
     expect(await prune()).toBe(0);
+    expect(countedDays()).toEqual(before);
     engine.clock.jumpTo(rightMs);
     await keepDaily(engine, 40);
     expect(await prune()).toBeGreaterThan(0);
