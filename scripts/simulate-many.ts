@@ -30,7 +30,7 @@ const last = Number(from) + Number(seeds) - 1;
 const endMs =
   systemClock.nowMs() + (values.seconds === undefined ? Number.POSITIVE_INFINITY : Number(values.seconds) * SECOND_MS);
 /** A worker gets so many seeds at a time: little is lost when it is ended, and its start costs little. */
-const SEEDS_A_TIME = values.seconds === undefined ? 25 : 3;
+const SEEDS_A_TIME = values.seconds === undefined ? 100 : 3;
 
 const done = readDone();
 const startMs = systemClock.nowMs();

@@ -238,8 +238,8 @@ export class Oracle {
     if (isMetered(errand.path) && !this.#isNearReset()) {
       this.#refusal = { process: errand.process, quarter: this.#quarterAtStrava() };
     }
-    const { time } = this.#scene;
-    const dayMs = Math.floor(time.nowMs() / DAY_MS) * DAY_MS;
+    // It may have been heard by a machine that slept meanwhile.
+    const dayMs = Math.floor(errand.sentAtMs / DAY_MS) * DAY_MS;
     const isExcused = (["others_spend", "clock_set_forward", "second_process", "quota_faults"] as const).some((what) =>
       this.#scene.disturbances.was(what, dayMs - QUARTER_MS),
     );
