@@ -391,4 +391,113 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     breaks: ["lost", "I12"],
   },
+  {
+    name: "fails-for-nothing",
+    says: "every other sync fails when its list is complete",
+    changes: [
+      {
+        file: "src/sync/reconcile.ts",
+        find: '    case "enter_enrichment":\n      setPhase',
+        replace:
+          '    case "enter_enrichment":\n      if (sync.id % 2 === 0) return failSync(context, sync, "for nothing");\n      setPhase',
+      },
+    ],
+    breaks: ["I8", "liveness"],
+  },
+  {
+    name: "never-looks",
+    says: "what Strava tells of an activity is settled, and nobody looks",
+    changes: [
+      {
+        file: "src/core/triage-event.ts",
+        find: 'if (owner === "connected") return { to: "look" };',
+        replace: 'if (owner === "connected") return settle("nothing_held");',
+      },
+    ],
+    breaks: ["I11"],
+  },
+  {
+    name: "deaf-to-deauthorization",
+    says: "that an athlete took the access back is taken for no matter",
+    changes: [
+      {
+        file: "src/core/triage-event.ts",
+        find: 'if (event.objectType === "athlete" && !event.isDeauthorized)',
+        replace: 'if (event.objectType === "athlete")',
+      },
+    ],
+    breaks: ["I11"],
+  },
+  {
+    name: "no-headroom",
+    says: "the headroom of a window is spent like the rest",
+    changes: [
+      {
+        file: "src/core/quota.ts",
+        find: "const room = use.limit - rules.headroom - use.used;",
+        replace: "const room = use.limit - use.used;",
+      },
+    ],
+    breaks: ["I5"],
+  },
+  {
+    name: "holds-at-half",
+    says: "a window that is half full holds everybody",
+    changes: [
+      {
+        file: "src/core/quota.ts",
+        find: "const room = use.limit - rules.headroom - use.used;",
+        replace: "const room = use.limit / 2 - use.used;",
+      },
+    ],
+    breaks: ["I6"],
+  },
+  {
+    name: "commits-late",
+    says: "what was answered is committed two seconds later",
+    changes: [
+      {
+        file: "src/db/group-commit.ts",
+        find: "else if (!isScheduled) schedule(0);",
+        replace: "else if (!isScheduled) schedule(2_000);",
+      },
+    ],
+    breaks: ["I4", "I12", "liveness"],
+  },
+  {
+    name: "batch-given-up-early",
+    says: "a batch is given up one attempt too early",
+    changes: [
+      {
+        file: "src/core/batch.ts",
+        find: 'if (attempts >= rules.maxAttempts) return { status: "failed", attempts, error: end.error };',
+        replace: 'if (attempts >= rules.maxAttempts - 1) return { status: "failed", attempts, error: end.error };',
+      },
+    ],
+    breaks: ["attempts"],
+  },
+  {
+    name: "counts-triple",
+    says: "a batch counts each race that it enriched three times",
+    changes: [
+      {
+        file: "src/sync/run-tally.ts",
+        find: "racesEnriched: tally.racesEnriched + racesEnriched,",
+        replace: "racesEnriched: tally.racesEnriched + 3 * racesEnriched,",
+      },
+    ],
+    breaks: ["counters"],
+  },
+  {
+    name: "never-verified",
+    says: "a remedy that has helped is never told to have",
+    changes: [
+      {
+        file: "src/core/verdict.ts",
+        find: 'if (syncStatus === "completed" || batchesCompletedSince > 0) return "verified";',
+        replace: 'if (syncStatus === "completed" || batchesCompletedSince > 0) return undefined;',
+      },
+    ],
+    breaks: ["healing"],
+  },
 ];

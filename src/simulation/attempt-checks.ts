@@ -1,5 +1,5 @@
+import type { Found } from "./found.ts";
 import type { Scene } from "./scene.ts";
-import type { Found } from "./standing-checks.ts";
 
 type Spent = { id: number; status: string; attempts: number; failures: number; sweeps: number };
 

@@ -1,15 +1,24 @@
 import { epochMs } from "../core/units.ts";
 import { readDays } from "../db/packed-years.ts";
+import type { Found } from "./found.ts";
 import { isMetered } from "./network.ts";
-import type { Found } from "./standing-checks.ts";
 import type { World } from "./world.ts";
 
 const METERED_KINDS: ReadonlySet<string> = new Set(["list", "detail", "athlete", "clubs"]);
 
+/** What a request is for, in words of Strava's and of ours. */
+const KIND_OF: ReadonlyMap<string, string> = new Map([
+  ["list", "lists"],
+  ["discovery", "lists"],
+  ["detail", "details"],
+  ["enrichment", "details"],
+  ["event", "details"],
+]);
+
 /** By whatever clock a day was counted. */
 const [EARLIEST, LATEST] = [epochMs(0), epochMs(Date.UTC(2999, 0, 1))];
 
-type Line = { athlete: number | null; status: number; requests: number };
+type Line = { phase: string; status: number; requests: number };
 
 /** I12: our ledger is Strava's, but for requests whose outcome nobody learned. */
 export function findWrongLedger(world: World): Found | undefined {
@@ -17,20 +26,23 @@ export function findWrongLedger(world: World): Found | undefined {
   const stravas = world.strava.ledger().filter(({ kind, isDelivered }) => isDelivered && METERED_KINDS.has(kind));
   const ours = world.file.client
     .query<Line, []>(
-      "SELECT athlete_id AS athlete, status, sum(requests) AS requests FROM quota_usage WHERE phase IN ('discovery', 'enrichment', 'event', 'club', 'probe') GROUP BY 1, 2",
+      "SELECT phase, status, sum(requests) AS requests FROM quota_usage WHERE phase IN ('discovery', 'enrichment', 'event', 'club', 'probe') GROUP BY 1, 2",
     )
     .all();
-  const byStatus = new Map<number, number>();
-  for (const { status } of stravas) byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-  for (const { status, requests } of ours) byStatus.set(status, (byStatus.get(status) ?? 0) - requests);
-  byStatus.delete(0);
+  const differences = new Map<string, number>();
+  const count = (kind: string, status: number, requests: number): void => {
+    const key = `${status} to ${kind}`;
+    if (status !== 0) differences.set(key, (differences.get(key) ?? 0) + requests);
+  };
+  for (const { kind, status } of stravas) count(KIND_OF.get(kind) ?? "other", status, 1);
+  for (const { phase, status, requests } of ours) count(KIND_OF.get(phase) ?? "other", status, -requests);
   const allowed = world.oracle.lost.filter(({ path }) => isMetered(path)).length;
   let missing = 0;
-  for (const [status, difference] of byStatus) {
+  for (const [key, difference] of differences) {
     if (difference < 0) {
       return {
         invariant: "I12",
-        says: `The ledger has ${-difference} more answers with status ${status} than Strava gave`,
+        says: `The ledger has ${-difference} more answers ${key} than Strava gave`,
       };
     }
     missing += difference;
@@ -59,6 +71,10 @@ export function findWrongCounters(world: World): Found | undefined {
   for (const [what, sql] of kept) {
     if (count(sql) > 0) return { invariant: "counters", says: `The kept counts of ${what} are not those of the rows` };
   }
+  if (!world.disturbances.was("rows_by_hand")) {
+    const wrong = findWrongSums(world);
+    if (wrong !== undefined) return wrong;
+  }
   if (world.disturbances.was("rows_by_hand") || hasErased(world)) return undefined;
   const counters = [
     ["syncs_started", "SELECT count(*) AS n FROM syncs"],
@@ -72,7 +88,8 @@ export function findWrongCounters(world: World): Found | undefined {
     ],
     [
       "remedies_failed",
-      "SELECT count(*) AS n FROM findings WHERE outcome = 'failed' AND sync_id IS NOT NULL AND own_restart = 0",
+      // Who is given up gets no remedy, so that none has failed.
+      "SELECT count(*) AS n FROM findings WHERE outcome = 'failed' AND sync_id IS NOT NULL AND own_restart = 0 AND settled_at_ms > detected_at_ms",
     ],
   ] as const;
   const { daemon } = world;
@@ -92,6 +109,30 @@ export function findWrongCounters(world: World): Found | undefined {
   return healthy && wrong > 0
     ? { invariant: "counters", says: `${wrong} remedies took batches from workers that were alive` }
     : undefined;
+}
+
+/** What a sync says of itself is what its batches add up to, and a batch settles no more races than it was made for. */
+function findWrongSums({ file }: World): Found | undefined {
+  const sync = file.client
+    .query<{ id: number; what: string }, []>(
+      `SELECT s.id, CASE
+           WHEN s.batches_completed <> ifnull(sum(b.status = 'completed'), 0) THEN 'batches completed'
+           WHEN s.requests < ifnull(sum(b.requests), 0) THEN 'requests'
+           WHEN s.activities_listed > ifnull(sum(b.activities_fetched), 0) THEN 'activities listed'
+         END AS what
+       FROM syncs s LEFT JOIN batches b ON b.sync_id = s.id GROUP BY s.id HAVING what IS NOT NULL`,
+    )
+    .get();
+  if (sync !== null)
+    return { invariant: "counters", says: `The ${sync.what} of sync ${sync.id} are not those of its batches` };
+  const batch = file.client
+    .query<{ id: number; size: number; settled: number }, []>(
+      "SELECT id, size, races_enriched + races_failed AS settled FROM batches WHERE type = 'enrichment' AND settled > size",
+    )
+    .get();
+  return batch === null
+    ? undefined
+    : { invariant: "counters", says: `Batch ${batch.id} of ${batch.size} races says that it settled ${batch.settled}` };
 }
 
 /** What an erased athlete had is gone from the rows, and stays in the counters. */

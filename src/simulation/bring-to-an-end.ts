@@ -1,6 +1,9 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
 import { curse } from "./club.ts";
+import { findUnheededEvent } from "./event-checks.ts";
+import { findEarlyGivingUp } from "./failure-checks.ts";
 import { checkFinally } from "./final-checks.ts";
+import type { Found } from "./found.ts";
 import { restoreDelivery, restoreLimits } from "./happen-at-strava.ts";
 import { askApi, athleteAt } from "./happen-by-persons.ts";
 import { endRival } from "./happen-on-machine.ts";
@@ -26,6 +29,7 @@ export function bringToAnEnd(world: World): void {
   ];
   for (const [what, isSo, limitMs] of steps) {
     if (!cameAbout(world, what, isSo, limitMs)) return;
+    if (what === "nothing is in progress") must(world, findUnheededEvent(world));
   }
   const lastFull = startFullSyncs(world);
   if (!cameAbout(world, "full syncs end", () => lastFull() && isQuiet(world), QUIET_LIMIT_MS)) return;
@@ -34,6 +38,7 @@ export function bringToAnEnd(world: World): void {
     const sureFull = startFullSyncs(world);
     if (!cameAbout(world, "full syncs end again", () => sureFull() && isQuiet(world), QUIET_LIMIT_MS)) return;
   }
+  must(world, findEarlyGivingUp(world));
   retryFailures(world);
   if (!cameAbout(world, "what failed is tried again", () => isQuiet(world), QUIET_LIMIT_MS)) return;
   world.runFor(2 * MINUTE_MS);
@@ -41,7 +46,10 @@ export function bringToAnEnd(world: World): void {
   if (!cameAbout(world, "what the schedule began ends", () => isQuiet(world), QUIET_LIMIT_MS)) return;
   if (world.oracle.breach !== undefined) return;
   world.await(askApi(world, "GET", "/metrics"));
-  const found = checkFinally(world);
+  must(world, checkFinally(world));
+}
+
+function must(world: World, found: Found | undefined): void {
   if (found !== undefined) world.oracle.break(found.invariant, found.says);
 }
 
@@ -148,7 +156,9 @@ function startFullSyncs(world: World): () => boolean {
     const row = world.file.client.query<{ status: string }, [number]>("SELECT status FROM syncs WHERE id = ?1").get(id);
     if (row?.status === "in_progress") return false;
     if (row?.status === "completed") return true;
-    // It was restarted, or failed for what came before: once more, and no more.
+    // Nothing disturbs it, so that it can only have been restarted: once more, and no more.
+    if (row?.status === "failed")
+      world.oracle.break("liveness", `Sync ${id} of an athlete whom nothing disturbs has failed`);
     const tries = (failed.get(place) ?? 0) + 1;
     failed.set(place, tries);
     if (tries > 2)

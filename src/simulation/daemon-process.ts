@@ -125,6 +125,8 @@ export class DaemonProcess implements Holder {
   async stop(): Promise<void> {
     await endWork(this.parts);
     await this.parts.context.commits.drained();
+    // Who dies on the way there has not stopped, whatever its commits were told.
+    if (!this.#isAlive) return never();
     this.kill();
   }
 

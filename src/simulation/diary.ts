@@ -15,7 +15,9 @@ export class Diary {
   }
 
   note(text: string): void {
-    const line = `${new Date(this.#clock.nowMs()).toISOString()} ${text}`;
+    // Where a stack lies on the disk is the machine's, and no part of what happened.
+    const told = text.includes("    at ") ? text.replace(STACK_FRAMES, "") : text;
+    const line = `${new Date(this.#clock.nowMs()).toISOString()} ${told}`;
     this.#lines++;
     this.#listen?.(line);
     this.#unhashed.push(line);
@@ -39,3 +41,5 @@ export class Diary {
 }
 
 const LINES_A_STEP = 200;
+/** As an error has them, and as JSON has them in a log line. */
+const STACK_FRAMES = /(?:\\n|\n) +at (?:(?!\\n)[^\n"])*/g;

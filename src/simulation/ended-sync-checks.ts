@@ -1,7 +1,7 @@
 import type { SandboxActivity } from "../sandbox/activity.ts";
+import type { Found } from "./found.ts";
 import { isRaceAtStrava } from "./race-at-strava.ts";
 import type { Scene } from "./scene.ts";
-import type { Found } from "./standing-checks.ts";
 
 type Completed = { athlete: number; stravaId: number; fromMs: number; listed: 0 | 1 };
 
@@ -30,11 +30,16 @@ export function checkCompletedSync(
     .get(syncId);
   if (sync === null) return undefined;
   const { stravaId } = sync;
+  if (!scene.disturbances.was("rows_by_hand", startedAtMs) && hasPendingRaces(scene, sync))
+    return { invariant: "I1", says: `Sync ${syncId} has completed, and its athlete has races pending` };
   const inItsWay = ["rows_by_hand", "wrong_clock", "strava_faults"] as const;
   if (inItsWay.some((what) => scene.disturbances.was(what, startedAtMs))) return undefined;
   if (sync.listed === 0 || changedAtMs(stravaId) >= startedAtMs) return undefined;
   return findLostRace(scene, sync, started) ?? findGhost(scene, sync, syncId);
 }
+
+const hasPendingRaces = ({ file }: Scene, { athlete }: Completed): boolean =>
+  file.client.query("SELECT 1 FROM races WHERE athlete_id = ?1 AND enrichment = 'pending'").get(athlete) !== null;
 
 type Row = { activityId: number; withdrawn: string | null; name: string };
 

@@ -1,8 +1,9 @@
 import { findOverspentAttempts } from "./attempt-checks.ts";
 import { findWrongCounters, findWrongLedger } from "./book-checks.ts";
 import { ADMIN_TOKEN, CLIENT_SECRET } from "./daemon-process.ts";
+import { findUndelivered } from "./delivery-checks.ts";
 import type { Disturbance } from "./disturbances.ts";
-import type { Found } from "./standing-checks.ts";
+import type { Found } from "./found.ts";
 import { findLostEdit, findPendingRaces, findUntruth } from "./truth-checks.ts";
 import type { World } from "./world.ts";
 
@@ -16,6 +17,7 @@ export function checkFinally(world: World): Found | undefined {
     findWrongCounters(world) ??
     findOverspentAttempts(world) ??
     findNeedlessHealing(world) ??
+    findUnjudged(world) ??
     findSilentFailure(world) ??
     findUndelivered(world) ??
     findSecret(world) ??
@@ -52,6 +54,19 @@ function findNeedlessHealing({ file, disturbances }: World): Found | undefined {
   return { invariant: "healing", says };
 }
 
+/** Whether a remedy has helped is told at the latest when its sync has ended. */
+function findUnjudged({ file }: World): Found | undefined {
+  const open = file.client
+    .query<{ id: number; kind: string }, []>(
+      `SELECT f.id, f.kind FROM findings f JOIN syncs s ON s.id = f.sync_id
+       WHERE f.outcome IN ('pending', 'proposed') AND s.status <> 'in_progress'`,
+    )
+    .get();
+  return open === null
+    ? undefined
+    : { invariant: "healing", says: `Finding ${open.id} (${open.kind}) is open, and its sync has ended` };
+}
+
 /** I8: whoever looks after the club hears of a sync that failed. */
 function findSilentFailure({ file }: World): Found | undefined {
   const silent = file.client
@@ -65,19 +80,11 @@ function findSilentFailure({ file }: World): Found | undefined {
     : { invariant: "I8", says: `Sync ${silent.id} failed, and no trouble was opened for it` };
 }
 
-/** The receiver is there at the end, so that everything has been delivered. */
-function findUndelivered({ file }: World): Found | undefined {
-  const { n } = file.client
-    .query<{ n: number }, []>("SELECT count(*) AS n FROM alert_messages WHERE settled_at_ms IS NULL")
-    .get() ?? { n: 0 };
-  return n === 0 ? undefined : { invariant: "alerts", says: `${n} messages have not been delivered` };
-}
-
 /** Strava's tokens: 40 hexadecimal digits. Ids of traces have 32, of spans 16. */
 const TOKEN = /\b[0-9a-f]{40}\b/;
 
 /** I10. */
-function findSecret({ oracle, overheard, strava }: World): Found | undefined {
+function findSecret({ oracle, overheard, strava, file }: World): Found | undefined {
   const people = strava.athletes();
   const secrets = [
     CLIENT_SECRET,
@@ -86,11 +93,38 @@ function findSecret({ oracle, overheard, strava }: World): Found | undefined {
     ...people.flatMap(({ accessToken, refreshToken }) => [accessToken, refreshToken]),
     ...people.flatMap(({ firstName, lastName }) => [`${firstName} ${lastName}`]),
   ];
-  for (const [place, text] of overheard.places()) {
+  for (const [place, text] of [...overheard.places(), ["row", wordsInRows(file)] as const]) {
     const shown = TOKEN.exec(text)?.[0] ?? secrets.find((secret) => secret !== "" && text.includes(secret));
     if (shown !== undefined) return { invariant: "I10", says: `In a ${place} stands ${shown}` };
   }
   return undefined;
+}
+
+/** Whatever sentence stands in a row: reasons, messages, evidence. What is sealed, and whose names they are, is not looked at. */
+function wordsInRows({ client }: World["file"]): string {
+  const columns = [
+    "ifnull(enrichment_error, '') || ifnull(withdrawn_reason, '') FROM races",
+    "error FROM batches",
+    "ifnull(error, '') || warnings FROM syncs",
+    "message FROM sync_logs",
+    "message || evidence || remedy FROM findings",
+    "error FROM strava_events",
+    "error FROM revocations",
+    "content || ifnull(error, '') FROM alert_messages",
+    "message FROM alert_troubles",
+    "status_reason FROM athletes",
+    "last_error FROM schedule",
+  ];
+  return columns
+    .map(
+      (column) =>
+        client
+          .query<{ words: string | null }, []>(
+            `SELECT group_concat(DISTINCT words) AS words FROM (SELECT ${column.replace(" FROM ", " AS words FROM ")})`,
+          )
+          .get()?.words ?? "",
+    )
+    .join("\n");
 }
 
 function findDamage({ file, disturbances }: World): Found | undefined {

@@ -79,6 +79,7 @@ function changeTo(
 
 /** Opens the page, agrees at Strava, and follows the way back. @throws (rejects) where the daemon is down. */
 export async function signIn(world: World, person: SandboxPerson): Promise<void> {
+  world.oracle.signsIn(person.stravaId);
   const visit = (address: string): Promise<Response> => {
     const { pathname, search } = new URL(address, PUBLIC_URL);
     const { daemon } = world;

@@ -13,11 +13,19 @@ export type Errand = {
   readonly sentAtMs: number;
   /** When its answer, or its failure, reached the process; and how many commits of its own there had been by then. */
   heardAtMs: number | undefined;
+  /** What was answered; 0: nothing. */
+  status: number;
   commitsBefore: number;
 };
 
 /** Whether Strava counts a request against a quota. */
 export const isMetered = (path: string): boolean => /^\/api\/v3\/(athlete|activities)\b/.test(path);
+
+/** The activity whose detail an errand asks for. */
+export function detailAskedFor({ method, path }: Errand): number | undefined {
+  const [, id] = /^\/api\/v3\/activities\/(\d+)(?:\?|$)/.exec(path) ?? [];
+  return method === "GET" && id !== undefined ? Number(id) : undefined;
+}
 
 /** The way from the daemon to Strava: what is on it when a process dies is lost, and a machine that sleeps hears nothing. */
 export class Network {
@@ -52,6 +60,7 @@ export class Network {
       bearer: request.headers.get("authorization")?.replace(/^Bearer /, "") ?? null,
       sentAtMs: this.#clock.nowMs(),
       heardAtMs: undefined,
+      status: 0,
       commitsBefore: 0,
     };
     this.errands.push(errand);
@@ -67,6 +76,7 @@ export class Network {
             return reject(error);
           }
           errand.heardAtMs = this.#clock.nowMs();
+          errand.status = status;
           errand.commitsBefore = this.#edges.commitsOf(process);
           this.#listen.heard(errand, status);
           settle();

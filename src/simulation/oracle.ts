@@ -3,21 +3,17 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units
 import { type DaemonProcess, SEAL_KEY } from "./daemon-process.ts";
 import { ProcessDied } from "./driver.ts";
 import { checkCompletedSync } from "./ended-sync-checks.ts";
-import { type Errand, isMetered } from "./network.ts";
+import { findGroundlessFailure } from "./failure-checks.ts";
+import type { Found, StandingFound } from "./found.ts";
+import { detailAskedFor, type Errand, isMetered } from "./network.ts";
+import { findOverspending, isSpendingOfOthers } from "./quota-checks.ts";
 import type { Scene } from "./scene.ts";
-import {
-  checkStanding,
-  type Found,
-  findRevivedBatch,
-  findTwoSyncs,
-  findWithdrawnWrongly,
-  type StandingFound,
-} from "./standing-checks.ts";
+import { checkStanding, findRevivedBatch, findTwoSyncs, findWithdrawnWrongly } from "./standing-checks.ts";
 import { StoredTokens } from "./stored-tokens.ts";
 
 /** What must hold and does not, for the first time. */
 export type Breach = {
-  /** `I1` to `I12` as in ARCHITECTURE.md, or a word: `liveness`, `healing`, `attempts`, `tokens`, `counters`, `alerts`, `lost`, `uncaught`. */
+  /** `I1` to `I12` as in ARCHITECTURE.md, or a word: `liveness`, `healing`, `attempts`, `tokens`, `counters`, `alerts`, `lost`, `uncaught`; `simulator` where it is the simulation's own. */
   readonly invariant: string;
   readonly says: string;
   readonly atMs: number;
@@ -34,6 +30,14 @@ const LOOK_EVERY_MS = 10 * MINUTE_MS;
 /** The first tick of the processor comes within a minute of a start; what it wakes needs a moment. */
 const FIRST_TICK_MS = 62 * SECOND_MS;
 
+type Taken = {
+  readonly raceId: number;
+  readonly syncId: number;
+  readonly owner: string | null;
+  readonly stravaId: number;
+  readonly isPending: 0 | 1;
+};
+
 /** Looks on, and holds the daemon to its invariants. */
 export class Oracle {
   readonly #scene: Scene;
@@ -41,10 +45,11 @@ export class Oracle {
   readonly edits = new Map<number, { readonly name: string; readonly isHidden: boolean }>();
   /** Errands that processes were on when they died, or whose answer they may not have booked. */
   readonly lost: Errand[] = [];
-  /** The sync in which the detail of an activity was stored last. */
-  readonly #stored = new Map<number, number>();
+  /** By activity: the race and the sync for which its detail was stored last, and when. */
+  readonly #stored = new Map<number, { readonly raceId: number; readonly syncId: number; readonly atMs: number }>();
   /** When somebody last changed an athlete's activities at Strava, by Strava's id. */
   readonly #changed = new Map<number, number>();
+  readonly #signedIn = new Map<number, number>();
   /** The last 429, and the quarter of Strava's in which it came. */
   #refusal: { readonly process: DaemonProcess; readonly quarter: number } | undefined;
   #handActedAtMs = 0;
@@ -73,14 +78,16 @@ export class Oracle {
     });
   }
 
-  died(process: DaemonProcess): void {
+  /** @param how one that has stopped had committed all that it had heard. */
+  died(process: DaemonProcess, how: "killed" | "stopped"): void {
     if (this.#dead.has(process)) return;
     this.#dead.add(process);
     const commits = this.#scene.edges.commitsOf(process);
     for (const errand of this.#scene.network.errands) {
       if (errand.process !== process) continue;
       // Heard, and perhaps not yet committed: the next commit may have been somebody else's.
-      if (errand.heardAtMs === undefined || commits <= errand.commitsBefore + 1) this.lost.push(errand);
+      const isBooked = how === "stopped" || commits > errand.commitsBefore + 1;
+      if (errand.heardAtMs === undefined || !isBooked) this.lost.push(errand);
     }
   }
 
@@ -91,6 +98,7 @@ export class Oracle {
 
   /** What has just been committed, and is told of, is looked at. */
   #checkAfter(line: string): Found | undefined {
+    if (line.includes('"event":"sync.failed"')) return this.#findGroundlessFailure(line);
     if (line.includes('"event":"requests.stuck"')) return { invariant: "liveness", says: `It says of itself: ${line}` };
     if (line.includes('"event":"athlete.erased_by_clock"')) return this.#findErasedEarly();
     if (line.includes('"event":"batch.completed"')) return findWithdrawnWrongly(this.#scene);
@@ -107,6 +115,14 @@ export class Oracle {
     return checkCompletedSync(this.#scene, { syncId, startedAtMs }, (stravaId) => this.#changed.get(stravaId) ?? 0);
   }
 
+  #findGroundlessFailure(line: string): Found | undefined {
+    const { sync_id: syncId } = JSON.parse(line) as { sync_id: number };
+    const startedAtMs = this.#started.get(syncId);
+    if (startedAtMs === undefined) return undefined;
+    const deaths = [...this.#dead].filter((process) => process.startedAtMs >= startedAtMs).length + 1;
+    return findGroundlessFailure(this.#scene, { syncId, startedAtMs, deaths });
+  }
+
   /** Access that was lost in this life cannot have been gone for a month before a month of it has passed. */
   #findErasedEarly(): Found | undefined {
     const livedMs = this.#scene.time.nowMs() - this.#bornAtMs;
@@ -115,6 +131,15 @@ export class Oracle {
       invariant: "lost",
       says: `Somebody was erased because their access had been gone for long, on day ${Math.ceil(livedMs / DAY_MS)}`,
     };
+  }
+
+  /** When somebody last signed in, by Strava's id: what is connected anew is listed anew. */
+  signedIn(stravaId: number): number {
+    return this.#signedIn.get(stravaId) ?? 0;
+  }
+
+  signsIn(stravaId: number): void {
+    this.#signedIn.set(stravaId, this.#scene.time.nowMs());
   }
 
   /** Somebody changes an athlete's activities at Strava. */
@@ -169,8 +194,9 @@ export class Oracle {
         other.heardAtMs === undefined &&
         errand.sentAtMs - other.sentAtMs < MINUTE_MS,
     );
-    const syncId = this.#syncThatTakes(id);
-    if (syncId === undefined) return;
+    const taken = this.#takenRace(id);
+    if (taken === undefined) return;
+    const { syncId } = taken;
     if (
       twin !== undefined &&
       !this.#isLookedAt(id) &&
@@ -180,8 +206,13 @@ export class Oracle {
     ) {
       this.break("I3", `The detail of activity ${id} is asked for twice at once`);
     }
-    if (this.#stored.get(id) === syncId && !this.#mayAskAgain(id)) {
+    const stored = this.#stored.get(id);
+    if (stored?.raceId !== taken.raceId || this.#mayAskAgain(id)) return;
+    if (stored.syncId === syncId) {
       this.break("I4", `The detail of activity ${id} was stored in sync ${syncId}, and is asked for again`);
+    } else if (!this.#mayHaveChanged(taken.stravaId, stored.atMs)) {
+      const says = `The detail of activity ${id} was stored in sync ${stored.syncId}, nothing has changed since, and sync ${syncId} asks for it again`;
+      this.break("I4", says);
     }
   }
 
@@ -229,9 +260,17 @@ export class Oracle {
     return this.#scene.curses.has(activityId) || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs));
   }
 
+  /** Whether anything may have made a stored detail doubtful since. */
+  #mayHaveChanged(stravaId: number, sinceMs: number): boolean {
+    const excuses = ["strava_faults", "wrong_clock", "second_process", "database_fails"] as const;
+    const lastMs = Math.max(this.#changed.get(stravaId) ?? 0, this.signedIn(stravaId));
+    return lastMs >= sinceMs - HOUR_MS || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs - HOUR_MS));
+  }
+
   heard(errand: Errand, status: number): void {
+    if (isMetered(errand.path) && status !== 429) this.#checkSpending(errand);
     const id = detailAskedFor(errand);
-    if (id !== undefined && status === 200) this.#scene.outside.after(COMMITTED_WITHIN_MS, () => this.#noteStored(id));
+    if (id !== undefined && status === 200) this.#awaitStored(errand, id);
     if (status !== 429) return;
     this.refusals++;
     // Near the end of a quarter nobody knows of which one it was.
@@ -239,11 +278,7 @@ export class Oracle {
       this.#refusal = { process: errand.process, quarter: this.#quarterAtStrava() };
     }
     // It may have been heard by a machine that slept meanwhile.
-    const dayMs = Math.floor(errand.sentAtMs / DAY_MS) * DAY_MS;
-    const isExcused = (["others_spend", "clock_set_forward", "second_process", "quota_faults"] as const).some((what) =>
-      this.#scene.disturbances.was(what, dayMs - QUARTER_MS),
-    );
-    if (!isExcused && !this.#paysForTheDead(errand, dayMs))
+    if (!isSpendingOfOthers(this.#scene, errand.sentAtMs) && !this.#paysForTheDead(errand))
       this.break("I5", `Strava refused ${errand.method} ${errand.path} (429), and nobody else spends its quota`);
   }
 
@@ -251,7 +286,8 @@ export class Oracle {
    * Whether an errand is the first that its process hears of after another died with requests in flight: what Strava had
    * counted of those nobody could book, and this answer is the first to tell.
    */
-  #paysForTheDead({ process }: Errand, sinceMs: number): boolean {
+  #paysForTheDead({ process, sentAtMs }: Errand): boolean {
+    const sinceMs = startOfDay(sentAtMs);
     const own = this.#scene.network.errands.filter((one) => one.process === process && isMetered(one.path));
     return (
       own.filter(({ heardAtMs }) => heardAtMs !== undefined).length === 1 &&
@@ -259,23 +295,62 @@ export class Oracle {
     );
   }
 
-  #noteStored(activityId: number): void {
-    const row = this.#scene.file.client
-      .query<{ syncId: number | null }, [number]>(
-        "SELECT settled_in_sync_id AS syncId FROM races WHERE strava_activity_id = ?1 AND enrichment = 'enriched'",
-      )
-      .get(activityId);
-    if (row?.syncId != null) this.#stored.set(activityId, row.syncId);
+  #checkSpending({ sentAtMs }: Errand): void {
+    if (isSpendingOfOthers(this.#scene, sentAtMs)) return;
+    const unknown = this.lost.filter((one) => isMetered(one.path) && one.sentAtMs >= startOfDay(sentAtMs)).length;
+    const found = findOverspending(this.#scene, unknown);
+    if (found !== undefined) this.break(found.invariant, found.says);
   }
 
-  /** The sync whose batch is enriching the race that an activity is. */
-  #syncThatTakes(activityId: number): number | undefined {
-    return this.#scene.file.client
-      .query<{ syncId: number }, [number]>(
-        `SELECT b.sync_id AS syncId FROM races r JOIN batches b ON b.id = r.batch_id
-         WHERE r.strava_activity_id = ?1 AND b.status = 'processing' AND b.type = 'enrichment'`,
+  /** I4: what was answered is committed at once: a death costs no more than what was in flight. */
+  #awaitStored(errand: Errand, activityId: number): void {
+    const taken = this.#takenRace(activityId);
+    const isForSync = taken !== undefined && taken.owner === errand.process.parts.context.owner;
+    this.#scene.outside.after(COMMITTED_WITHIN_MS, () => {
+      this.#noteStored(activityId);
+      if (!isForSync || this.#isLookedAt(activityId) || this.#mayBeUncommitted(errand, activityId)) return;
+      const now = this.#takenRace(activityId);
+      if (now?.isPending !== 1 || now.owner !== taken.owner || now.syncId !== taken.syncId) return;
+      this.break(
+        "I4",
+        `The detail of activity ${activityId} was answered, and is not stored ${COMMITTED_WITHIN_MS} ms later`,
+      );
+    });
+  }
+
+  #mayBeUncommitted({ process }: Errand, activityId: number): boolean {
+    const sinceMs = this.#scene.time.nowMs() - MINUTE_MS;
+    const excuses = ["rows_by_hand", "wrong_clock"] as const;
+    return (
+      !process.isAlive() ||
+      this.#scene.machine.isAsleep() ||
+      this.#mayAskAgain(activityId) ||
+      excuses.some((what) => this.#scene.disturbances.was(what, sinceMs))
+    );
+  }
+
+  #noteStored(activityId: number): void {
+    const row = this.#scene.file.client
+      .query<{ raceId: number; syncId: number | null }, [number]>(
+        "SELECT id AS raceId, settled_in_sync_id AS syncId FROM races WHERE strava_activity_id = ?1 AND enrichment = 'enriched'",
       )
-      .get(activityId)?.syncId;
+      .get(activityId);
+    if (row === null || row.syncId === null) return;
+    const { raceId, syncId } = row;
+    this.#stored.set(activityId, { raceId, syncId, atMs: this.#scene.time.nowMs() });
+  }
+
+  /** The race that an activity is, where a batch is at work that it belongs to. */
+  #takenRace(activityId: number): Taken | undefined {
+    return (
+      this.#scene.file.client
+        .query<Taken, [number]>(
+          `SELECT r.id AS raceId, b.sync_id AS syncId, b.owner, a.strava_id AS stravaId, r.enrichment = 'pending' AS isPending
+           FROM races r JOIN batches b ON b.id = r.batch_id JOIN athletes a ON a.id = r.athlete_id
+           WHERE r.strava_activity_id = ?1 AND b.status = 'processing' AND b.type = 'enrichment'`,
+        )
+        .get(activityId) ?? undefined
+    );
   }
 
   #look(): void {
@@ -335,12 +410,8 @@ export class Oracle {
   }
 }
 
+const startOfDay = (atMs: number): number => Math.floor(atMs / DAY_MS) * DAY_MS;
+
 function describe(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ""}` : String(error);
-}
-
-/** The activity whose detail an errand asks for. */
-export function detailAskedFor({ method, path }: Errand): number | undefined {
-  const [, id] = /^\/api\/v3\/activities\/(\d+)(?:\?|$)/.exec(path) ?? [];
-  return method === "GET" && id !== undefined ? Number(id) : undefined;
 }

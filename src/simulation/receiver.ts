@@ -18,6 +18,10 @@ export class Receiver {
     return this.#ids.size;
   }
 
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+
   beAway(durationMs: number): void {
     this.#awayUntilMs = Math.max(this.#awayUntilMs, this.#clock.nowMs() + durationMs);
   }

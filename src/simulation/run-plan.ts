@@ -33,12 +33,17 @@ export type Figures = {
 export function runPlan(plan: Plan, listen?: (line: string) => void): Ran {
   const world = new World(plan, listen);
   try {
-    begin(world);
-    for (const happening of plan.happenings) {
-      world.outside.after(happening.afterMs, () => happen(world, happening));
+    try {
+      begin(world);
+      for (const happening of plan.happenings) {
+        world.outside.after(happening.afterMs, () => happen(world, happening));
+      }
+      world.runFor(plan.durationMs);
+      if (world.oracle.breach === undefined) bringToAnEnd(world);
+    } catch (error) {
+      // What broke before stands; else it is the simulation's own bug.
+      world.oracle.break("simulator", error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
-    world.runFor(plan.durationMs);
-    if (world.oracle.breach === undefined) bringToAnEnd(world);
     return resultOf(world);
   } finally {
     world.close();

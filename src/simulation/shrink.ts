@@ -1,7 +1,7 @@
 import type { Breach } from "./oracle.ts";
 import type { Happening, Plan } from "./plan.ts";
 
-/** A plan of which something was left out, and that still breaks the same invariant. */
+/** A plan of which something was left out, and that still breaks the same invariant in the same way. */
 export type Shrunk = { readonly plan: Plan; readonly breach: Breach; readonly tries: number };
 
 /** Each try is a run: a broken plan of a hundred happenings needs some fifty. */
@@ -22,7 +22,7 @@ export async function shrink(
     if (tries >= TRIES_MAX) return false;
     tries++;
     const broken = await run(candidate);
-    if (broken?.invariant !== breach.invariant) return false;
+    if (broken === undefined || !isSameBreach(broken, breach)) return false;
     kept = { plan: candidate, breach: broken, tries };
     return true;
   };
@@ -36,6 +36,14 @@ export async function shrink(
   }
   return { ...kept, tries };
 }
+
+/** The same invariant, in the same words but for the numbers and the names in them. */
+function isSameBreach(one: Breach, other: Breach): boolean {
+  return one.invariant === other.invariant && gistOf(one.says) === gistOf(other.says);
+}
+
+const gistOf = (says: string): string =>
+  (says.split("\n", 1)[0] ?? "").replace(/\{.*\}|"[^"]*"|[\d.]+/g, "").replace(/\s+/g, " ");
 
 /** Delta debugging: ever smaller parts of the list are left out, as long as it breaks without them. */
 async function leaveOut(

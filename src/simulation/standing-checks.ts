@@ -1,4 +1,6 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
+import type { StandingFound } from "./found.ts";
+import { findUntrueHold } from "./quota-checks.ts";
 import type { Scene } from "./scene.ts";
 
 /** So long a sync may be still beyond its threshold, till a check has come by and its finding stands. */
@@ -13,11 +15,6 @@ const CLOCK_KNOWN_TO_MS = 12 * MINUTE_MS;
 /** A claim that failed is tried again a second later. */
 const CLAIMED_WITHIN_MS = 5_000;
 
-export type Found = { readonly invariant: string; readonly says: string };
-
-/** `graceMs`: it is a breach only where it still stands so much later; `key`: what makes it the same then. */
-export type StandingFound = Found & { readonly graceMs: number; readonly key: string };
-
 /** What must hold at any moment, whatever is going on: looked for in the rows. */
 export function checkStanding(scene: Scene): StandingFound | undefined {
   return (
@@ -29,6 +26,7 @@ export function checkStanding(scene: Scene): StandingFound | undefined {
     findWithdrawnWrongly(scene) ??
     findIdlePlace(scene) ??
     findEndlessHold(scene) ??
+    findUntrueHold(scene) ??
     findLongBackoff(scene)
   );
 }

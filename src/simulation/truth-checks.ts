@@ -1,7 +1,7 @@
 import type { SandboxActivity } from "../sandbox/activity.ts";
+import type { Found } from "./found.ts";
 import { isMadeUp } from "./hand.ts";
 import { isRaceAtStrava } from "./race-at-strava.ts";
-import type { Found } from "./standing-checks.ts";
 import type { World } from "./world.ts";
 
 type Athlete = { id: number; stravaId: number; status: string };
@@ -107,15 +107,16 @@ function differenceOf(race: Race, activity: SandboxActivity, { strava, curses }:
 }
 
 /** I9. */
-export function findLostEdit({ oracle, file }: World): Found | undefined {
+export function findLostEdit({ oracle, file, happened, disturbances }: World): Found | undefined {
+  const mayBeGone = ["erase_athlete", "revoke"].some((what) => what in happened) || disturbances.was("rows_by_hand");
   for (const [id, edit] of oracle.edits) {
     const row = file.client
       .query<{ name: string | null; hidden: number }, [number]>(
         "SELECT edited_name AS name, hidden FROM races WHERE id = ?1",
       )
       .get(id);
-    if (row === null) continue;
-    if (row.name !== edit.name || row.hidden !== (edit.isHidden ? 1 : 0)) {
+    if (row === null && mayBeGone) continue;
+    if (row?.name !== edit.name || row.hidden !== (edit.isHidden ? 1 : 0)) {
       return { invariant: "I9", says: `Race ${id} was edited by a person, and the edit is gone` };
     }
   }

@@ -99,7 +99,7 @@ export class World implements Scene {
   crash(process: DaemonProcess, downMs: number, why: string): void {
     if (!process.isAlive()) return;
     process.kill();
-    this.oracle.died(process);
+    this.oracle.died(process, "killed");
     this.diary.note(`process ${process.number} dies: ${why}`);
     if (this.rival === process) this.rival = undefined;
     if (this.daemon !== process) return;
@@ -115,7 +115,7 @@ export class World implements Scene {
     process.stop().then(
       () => {
         this.diary.note(`process ${process.number} has stopped`);
-        this.oracle.died(process);
+        this.oracle.died(process, "stopped");
         if (this.daemon === process) this.daemon = undefined;
         this.outside.after(downMs, () => this.start());
       },

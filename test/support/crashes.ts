@@ -73,6 +73,7 @@ function changeBetweenSyncs(world: World): void {
   strava.setDelivery({ drop: 1 });
   world.runFor(3 * HOUR_MS);
   for (const { stravaId } of strava.people()) {
+    world.oracle.changedActivities(stravaId);
     const recent = strava.activities(stravaId).slice(0, 190);
     const races = recent.filter(({ workout_type }) => workout_type === 1);
     for (const { id, name } of races.slice(0, 6)) strava.updateActivity(id, { name: `${name.slice(0, 40)}!` });

@@ -117,6 +117,7 @@ export class Club {
   /** Every race of an athlete is called something else at Strava: its detail has to be fetched again. */
   renameRaces(place: number): void {
     this.#names++;
+    this.world.oracle.changedActivities(this.stravaId(place));
     for (const id of this.#racesAtStrava(place)) {
       this.world.strava.updateActivity(id, { name: `Race, version ${this.#names}` });
     }
