@@ -86,7 +86,11 @@ export class Oracle {
     for (const errand of this.#scene.network.errands) {
       if (errand.process !== process) continue;
       // Heard, and perhaps not yet committed: the next commit may have been somebody else's.
-      const isBooked = how === "stopped" || commits > errand.commitsBefore + 1;
+      // Who stops commits what it has heard, unless the disk refuses to the last.
+      const isBooked =
+        how === "stopped"
+          ? !this.#scene.disturbances.was("database_fails", errand.sentAtMs)
+          : commits > errand.commitsBefore + 1;
       if (errand.heardAtMs === undefined || !isBooked) this.lost.push(errand);
     }
   }
