@@ -1,7 +1,7 @@
 import { type EpochMs, epochMs, HOUR_MS } from "./units.ts";
 
 /** The job that looks comes each hour; on a box that is off at night, each day, and a turn late. */
-const BELIEVED_FOR_MS = 25 * HOUR_MS;
+export const BELIEVED_FOR_MS = 25 * HOUR_MS;
 
 /**
  * What a clock is believed to show, where something is destroyed because it has been kept for long enough: it may have been

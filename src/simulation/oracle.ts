@@ -1,3 +1,4 @@
+import { BELIEVED_FOR_MS } from "../core/believed-time.ts";
 import { ERASED_AFTER_MS } from "../core/freshness.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
 import { type DaemonProcess, SEAL_KEY } from "./daemon-process.ts";
@@ -9,6 +10,7 @@ import { detailAskedFor, type Errand, isMetered } from "./network.ts";
 import { findOverspending, isSpendingOfOthers } from "./quota-checks.ts";
 import type { Scene } from "./scene.ts";
 import { checkStanding, findRevivedBatch, findTwoSyncs, findWithdrawnWrongly } from "./standing-checks.ts";
+import { findLeftAtStart } from "./start-checks.ts";
 import { StoredTokens } from "./stored-tokens.ts";
 
 /** What must hold and does not, for the first time. */
@@ -23,8 +25,6 @@ export type Breach = {
 const COMMITTED_WITHIN_MS = 50;
 /** Strava's clock is known to a second and a half. */
 const CLOCKS_DIFFER_MS = 2 * SECOND_MS;
-/** Without anybody who tells the time, the daemon believes its clock for a day. */
-const BELIEVED_FOR_MS = 25 * HOUR_MS;
 /** How often rows are looked at. */
 const LOOK_EVERY_MS = 10 * MINUTE_MS;
 /** The first tick of the processor comes within a minute of a start; what it wakes needs a moment. */
@@ -74,7 +74,8 @@ export class Oracle {
 
   started(process: DaemonProcess): void {
     this.#scene.outside.after(FIRST_TICK_MS, () => {
-      if (process === this.#scene.daemon && this.breach === undefined) this.#checkStart(process);
+      if (process === this.#scene.daemon && this.breach === undefined)
+        this.#must(findLeftAtStart(this.#scene, process));
     });
   }
 
@@ -96,7 +97,10 @@ export class Oracle {
   }
 
   heardLine(line: string): void {
-    const found = this.#checkAfter(line);
+    this.#must(this.#checkAfter(line));
+  }
+
+  #must(found: Found | undefined): void {
     if (found !== undefined) this.break(found.invariant, found.says);
   }
 
@@ -153,14 +157,12 @@ export class Oracle {
 
   /** What holds in every state that is committed (I2, I3), and costs little to look at. */
   lookAfterCommit(): void {
-    const found = findTwoSyncs(this.#scene) ?? findRevivedBatch(this.#scene);
-    if (found !== undefined) this.break(found.invariant, found.says);
+    this.#must(findTwoSyncs(this.#scene) ?? findRevivedBatch(this.#scene));
   }
 
   /** What the next connection, or a hand, would make forgotten is looked at before. */
   lookAtBatches(): void {
-    const revived = findRevivedBatch(this.#scene);
-    if (revived !== undefined) this.break(revived.invariant, revived.says);
+    this.#must(findRevivedBatch(this.#scene));
   }
 
   /** A hand may have turned back what was stored: it is asked for again, whenever its turn comes. */
@@ -302,8 +304,7 @@ export class Oracle {
   #checkSpending({ sentAtMs }: Errand): void {
     if (isSpendingOfOthers(this.#scene, sentAtMs)) return;
     const unknown = this.lost.filter((one) => isMetered(one.path) && one.sentAtMs >= startOfDay(sentAtMs)).length;
-    const found = findOverspending(this.#scene, unknown);
-    if (found !== undefined) this.break(found.invariant, found.says);
+    this.#must(findOverspending(this.#scene, unknown));
   }
 
   /** I4: what was answered is committed at once: a death costs no more than what was in flight. */
@@ -376,41 +377,6 @@ export class Oracle {
     }
     const found = checkStanding(this.#scene);
     if (found?.key === before.key) this.break(found.invariant, found.says);
-  }
-
-  /** I7: what was due at the start goes on within a tick of the processor. */
-  #checkStart(process: DaemonProcess): void {
-    const { file, machine } = this.#scene;
-    const { processor, context } = process.parts;
-    const isFree = processor.view().isClaiming && processor.view().running < context.rules.concurrency;
-    if (machine.isAsleep() || !isFree || context.governor.hold("schedule") !== undefined) return;
-    if (
-      this.#scene.disturbances.was("database_fails", process.startedAtMs) ||
-      this.#scene.disturbances.was("wrong_clock", process.startedAtMs)
-    )
-      return;
-    const abandoned = file.client
-      .query<{ id: number }, [string, number]>(
-        "SELECT id FROM batches WHERE status = 'processing' AND owner <> ?1 AND leased_at_ms < ?2",
-      )
-      .get(context.owner, process.startedAtMs);
-    if (abandoned !== null && this.#scene.rival === undefined && !this.#scene.disturbances.was("rows_by_hand")) {
-      this.break(
-        "I7",
-        `Batch ${abandoned.id} was left by a process that died, and nobody has taken it up a minute later`,
-      );
-    }
-    const left = file.client
-      .query<{ id: number }, [number]>(
-        `SELECT b.id FROM batches b JOIN syncs s ON s.id = b.sync_id
-         WHERE b.status = 'pending' AND b.run_after_ms <= ?1 AND b.created_at_ms < ?1 AND ifnull(b.leased_at_ms, 0) < ?1
-           AND s.status = 'in_progress' AND s.paused_at_ms IS NULL AND b.type = s.phase
-           AND NOT EXISTS (SELECT 1 FROM batches o WHERE o.sync_id = s.id AND o.status = 'processing')
-           AND ifnull(s.last_activity_at_ms, 0) < ?1`,
-      )
-      .get(process.startedAtMs);
-    if (left !== null)
-      this.break("I7", `Batch ${left.id} was due at the start, and nobody has claimed it a minute later`);
   }
 }
 
