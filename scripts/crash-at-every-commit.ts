@@ -11,6 +11,11 @@ import { parseArgs } from "node:util";
 import { CRASH_CASES, EDGES_OF_A_SYNC, runUndisturbed, runWithCrash } from "../test/support/crashes.ts";
 
 const { values } = parseArgs({ options: { only: { type: "string" }, edge: { type: "string" } } });
+const knownCases = CRASH_CASES.map((_, place) => String(place + 1));
+if (values.only !== undefined && !knownCases.includes(values.only))
+  throw new RangeError(`--only takes a case, one of ${knownCases.join(", ")}, and was given ${values.only}`);
+if (values.edge !== undefined && !EDGES_OF_A_SYNC.some((edge) => edge === values.edge))
+  throw new RangeError(`--edge takes one of ${EDGES_OF_A_SYNC.join(", ")}, and was given ${values.edge}`);
 const cases = values.only === undefined ? CRASH_CASES : CRASH_CASES.slice(Number(values.only) - 1, Number(values.only));
 const edges = EDGES_OF_A_SYNC.filter((edge) => values.edge === undefined || values.edge === edge);
 const startedMs = performance.now();

@@ -2,15 +2,17 @@
 export type Holder = { isAlive(): boolean };
 
 /** Where the outside can meet the daemon: what happens at one of these edges can be counted, and something done there. */
-export type Edge =
-  | "call" // of the database's driver: any statement
-  | "write" // a statement that changes something
-  | "begin" // a transaction that writes is about to begin
-  | "commit" // it is about to commit
-  | "committed" // it has
-  | "timer" // one of the daemon's timers fires
-  | "request" // it is about to send one
-  | "answered"; // Strava has acted and counted, and the answer is about to arrive
+export const EDGES = [
+  "call", // of the database's driver: any statement
+  "write", // a statement that changes something
+  "begin", // a transaction that writes is about to begin
+  "commit", // it is about to commit
+  "committed", // it has
+  "timer", // one of the daemon's timers fires
+  "request", // it is about to send one, to Strava or to whoever is told of troubles
+  "answered", // Strava has acted and counted, and the answer is about to arrive
+] as const;
+export type Edge = (typeof EDGES)[number];
 
 /** What happens there, to whoever comes by. */
 export type Spring = (holder: Holder) => void;

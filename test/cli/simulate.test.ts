@@ -60,12 +60,29 @@ test("what breaks is told with its invariant, and the exit code says so", async 
 test("a file without a plan, or with settings that the daemon refuses, is told with what is wrong", async () => {
   const path = join(world.directory, "bad.json");
   const plan = drawPlan(3);
+  const stop = { afterMs: 1, what: "stop", downMs: 1 };
   for (const [content, reason] of [
     ["{", "is not JSON"],
     ["{}", "club"],
     [JSON.stringify({ ...plan, club: { athletes: [], spanDays: 1 } }), "a club has somebody in it"],
     [JSON.stringify({ ...plan, club: { athletes: [{}], spanDays: 1 } }), "activities"],
     [JSON.stringify({ ...plan, happenings: [{ what: "stop" }] }), "afterMs"],
+    [
+      JSON.stringify({ ...plan, happenings: [{ afterMs: 1, what: "rain" }] }),
+      "happenings.0.what: expected one of upload,",
+    ],
+    [
+      JSON.stringify({ ...plan, happenings: [{ ...stop, on: { edge: "comit", nth: 1 } }] }),
+      "happenings.0.on.edge: expected",
+    ],
+    [
+      JSON.stringify({ ...plan, happenings: [{ ...stop, what: "crash", edge: "comit" }] }),
+      "happenings.0.edge: expected",
+    ],
+    [
+      JSON.stringify({ ...plan, happenings: [{ ...stop, what: "hand", deed: "x" }] }),
+      "happenings.0.deed: expected one of",
+    ],
     [JSON.stringify({ ...plan, settings: { BROOMWAGON_LEASE: "soon" } }), "BROOMWAGON_LEASE"],
     [JSON.stringify({ ...plan, settings: null }), "holds no plan"],
   ] as const) {
