@@ -500,4 +500,76 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     breaks: ["healing"],
   },
+  {
+    name: "no-fence-for-results",
+    says: "a worker that lost its lease stores the details that it hears all the same",
+    changes: [
+      {
+        file: "src/db/batches.ts",
+        find: `"SELECT 1 AS held FROM batches WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'"`,
+        replace: `"SELECT 1 AS held FROM batches WHERE id = ?1 AND ?2 IS NOT NULL"`,
+      },
+    ],
+    breaks: ["I3", "counters", "I4"],
+  },
+  {
+    name: "forgets-usage",
+    says: "a start forgets how much of the quota is spent",
+    changes: [
+      {
+        file: "src/sync/requests/quota-books.ts",
+        find: "let quota: Quota = readQuota(db) ?? unknownQuota(stravaMs());",
+        replace: "let quota: Quota = unknownQuota(stravaMs());",
+      },
+    ],
+    breaks: ["I5"],
+  },
+  {
+    name: "race-given-up-early",
+    says: "a race is given up at its first failure",
+    changes: [
+      {
+        file: "src/core/enrichment.ts",
+        find: 'attempts >= maxAttempts ? "failed"',
+        replace: 'attempts >= 1 ? "failed"',
+      },
+    ],
+    breaks: ["attempts"],
+  },
+  {
+    name: "alert-given-up",
+    says: "an alert that cannot be delivered is given up at once",
+    changes: [
+      {
+        file: "src/core/delivery.ts",
+        find: "if (result.isFinal === true || at.nowMs >= lastAtMs) return",
+        replace: "if (at.nowMs >= 0) return",
+      },
+    ],
+    breaks: ["alerts"],
+  },
+  {
+    name: "secret-in-a-row",
+    says: "why a race failed is stored with the application's secret in it",
+    changes: [
+      {
+        file: "src/sync/enrich-races.ts",
+        find: "context.rules.maxAttempts, fault.message);",
+        replace: 'context.rules.maxAttempts, fault.message + " sandbox-secret");',
+      },
+    ],
+    breaks: ["I10"],
+  },
+  {
+    name: "waits-for-the-day",
+    says: "a batch that waits for the quota waits an hour longer than its window lasts",
+    changes: [
+      {
+        file: "src/sync/end-run.ts",
+        find: "reason: result.reason, untilMs: result.untilMs }",
+        replace: "reason: result.reason, untilMs: (result.untilMs + 3_600_000) as never }",
+      },
+    ],
+    breaks: ["I6"],
+  },
 ];

@@ -104,7 +104,8 @@ export function findWrongCounters(world: World): Found | undefined {
       return { invariant: "counters", says: `${name} is ${total} (${days} by day), and there are ${rows} rows` };
     }
   }
-  const healthy = !world.disturbances.was("second_process") && !world.disturbances.was("wrong_clock");
+  const inItsWay = ["second_process", "wrong_clock", "held_up"] as const;
+  const healthy = !inItsWay.some((what) => world.disturbances.was(what));
   const wrong = count("SELECT sum(value) AS n FROM counters WHERE name = 'false_remedies' AND day_start_ms = 0");
   return healthy && wrong > 0
     ? { invariant: "counters", says: `${wrong} remedies took batches from workers that were alive` }
@@ -136,5 +137,5 @@ function findWrongSums({ file }: World): Found | undefined {
 }
 
 /** What an erased athlete had is gone from the rows, and stays in the counters. */
-const hasErased = ({ plan, disturbances }: World): boolean =>
-  plan.happenings.some(({ what }) => what === "erase_athlete" || what === "revoke") || disturbances.was("rows_by_hand");
+const hasErased = ({ happened, disturbances }: World): boolean =>
+  "erase_athlete" in happened || "revoke" in happened || disturbances.was("rows_by_hand");

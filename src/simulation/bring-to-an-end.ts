@@ -3,7 +3,6 @@ import { curse } from "./club.ts";
 import { findUnheededEvent } from "./event-checks.ts";
 import { findEarlyGivingUp } from "./failure-checks.ts";
 import { checkFinally } from "./final-checks.ts";
-import type { Found } from "./found.ts";
 import { restoreDelivery, restoreLimits } from "./happen-at-strava.ts";
 import { askApi, athleteAt } from "./happen-by-persons.ts";
 import { endRival } from "./happen-on-machine.ts";
@@ -29,7 +28,7 @@ export function bringToAnEnd(world: World): void {
   ];
   for (const [what, isSo, limitMs] of steps) {
     if (!cameAbout(world, what, isSo, limitMs)) return;
-    if (what === "nothing is in progress") must(world, findUnheededEvent(world));
+    if (what === "nothing is in progress") world.oracle.must(findUnheededEvent(world));
   }
   const lastFull = startFullSyncs(world);
   if (!cameAbout(world, "full syncs end", () => lastFull() && isQuiet(world), QUIET_LIMIT_MS)) return;
@@ -38,7 +37,7 @@ export function bringToAnEnd(world: World): void {
     const sureFull = startFullSyncs(world);
     if (!cameAbout(world, "full syncs end again", () => sureFull() && isQuiet(world), QUIET_LIMIT_MS)) return;
   }
-  must(world, findEarlyGivingUp(world));
+  world.oracle.must(findEarlyGivingUp(world));
   retryFailures(world);
   if (!cameAbout(world, "what failed is tried again", () => isQuiet(world), QUIET_LIMIT_MS)) return;
   world.runFor(2 * MINUTE_MS);
@@ -46,11 +45,7 @@ export function bringToAnEnd(world: World): void {
   if (!cameAbout(world, "what the schedule began ends", () => isQuiet(world), QUIET_LIMIT_MS)) return;
   if (world.oracle.breach !== undefined) return;
   world.await(askApi(world, "GET", "/metrics"));
-  must(world, checkFinally(world));
-}
-
-function must(world: World, found: Found | undefined): void {
-  if (found !== undefined) world.oracle.break(found.invariant, found.says);
+  world.oracle.must(checkFinally(world));
 }
 
 /** Waits for something; where it does not come about in time, that is a breach. */

@@ -10,11 +10,12 @@ import type { AthletePlan, ClubPlan, Plan } from "./plan.ts";
 export function clubOf({ club, seed, startMs }: Pick<Plan, "club" | "seed" | "startMs">): ClubSpec {
   return {
     spanDays: club.spanDays,
-    athletes: club.athletes.map((athlete, place) =>
-      athlete.together === 1
+    athletes: club.athletes.map((athlete, place) => ({
+      ...(athlete.scope === undefined ? {} : { scope: athlete.scope }),
+      ...(athlete.together === 1
         ? { activities: athlete.activities, races: athlete.races }
-        : { activities: inGroups(athlete, club, { seed: seed + place, startMs }) },
-    ),
+        : { activities: inGroups(athlete, club, { seed: seed + place, startMs }) }),
+    })),
   };
 }
 

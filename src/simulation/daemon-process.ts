@@ -1,4 +1,3 @@
-import type { Reach } from "../alerts/post.ts";
 import type { Api } from "../api/api.ts";
 import type { Config } from "../config.ts";
 import { loadConfig } from "../config.ts";
@@ -61,10 +60,10 @@ export type Surroundings = {
   readonly overheard: Overheard;
   /** The true time. */
   nowMs(): number;
-  /** How its alerts leave. */
-  reach(process: DaemonProcess): Reach;
   /** How its requests leave. */
   carry(process: DaemonProcess, request: Request): Promise<Response>;
+  /** How its alerts leave. */
+  post(process: DaemonProcess, request: Request): Promise<Response>;
   /** Takes a line of its log. */
   write(process: DaemonProcess, line: string): void;
   note(text: string): void;
@@ -96,8 +95,8 @@ export class DaemonProcess implements Holder {
       clock,
       dice,
       randomBytes,
-      fetch: this.#fetch,
-      reach: around.reach(this),
+      fetch: this.#through(around.carry),
+      reach: { resolve: () => Promise.resolve(["192.0.43.10"]), fetch: this.#through(around.post) },
       links: createLinks(PUBLIC_URL, () => PUBLIC_URL),
     };
     this.parts = assembleDaemon(this.#makings);
@@ -154,15 +153,18 @@ export class DaemonProcess implements Holder {
     };
   }
 
-  readonly #fetch: Fetch = async (request) => {
-    if (!this.#isAlive) return never();
-    try {
-      return await this.#around.carry(this, request);
-    } catch (error) {
-      if (error instanceof ProcessDied || !this.#isAlive) return never();
-      throw error;
-    }
-  };
+  /** A way out: nobody who is dead takes it, or hears what comes of it. */
+  #through(way: Surroundings["carry"]): Fetch {
+    return async (request) => {
+      if (!this.#isAlive) return never();
+      try {
+        return await way(this, request);
+      } catch (error) {
+        if (error instanceof ProcessDied || !this.#isAlive) return never();
+        throw error;
+      }
+    };
+  }
 
   #log(line: string): void {
     if (this.#isAlive) this.#around.write(this, line);

@@ -7,6 +7,8 @@ export type Disturbance =
   | "others_spend" // quota: somebody else spends, or limits change
   | "rows_by_hand" // rows are not what the daemon wrote
   | "wrong_clock"
+  /** The machine sleeps, a statement takes long, or a lock keeps commits waiting. */
+  | "held_up"
   /** Windows of Strava's seem to have ended that have not. One that is set back shows itself. */
   | "clock_set_forward"
   | "second_process"
@@ -19,6 +21,9 @@ export type Disturbance =
 
 /** The daemon waits for somebody else's lock for half a minute in all. */
 const LOCK_WAITED_FOR_MS = 20 * SECOND_MS;
+
+/** Timers that are less late than this delay nothing that is looked at. */
+const LATE_MS = 5 * SECOND_MS;
 
 /** What has disturbed the daemon, and until when: by it some breaches are excused. */
 export class Disturbances {
@@ -36,6 +41,11 @@ export class Disturbances {
   /** Somebody sets the clock forward, or puts right one that was behind. */
   clockSetForward(forMs: number): void {
     this.#disturb("clock_set_forward", forMs);
+  }
+
+  /** Somebody has changed rows. */
+  handActed(): void {
+    this.#disturb("rows_by_hand", 0);
   }
 
   /** Something excuses some breaches from now on, for so long. */
@@ -57,19 +67,19 @@ function disturbancesOf(happening: Happening): readonly Disturbance[] {
     case "other_client":
     case "other_limits":
       return ["others_spend"];
-    case "hand":
-      return ["rows_by_hand"];
     case "wrong_clock":
-    case "sleep":
-    case "slow_statement":
       return ["wrong_clock"];
+    case "sleep":
+      return ["held_up"];
+    case "slow_statement":
+      return happening.takesMs < LATE_MS ? [] : ["held_up"];
     case "second_process":
       return ["second_process"];
     case "database_fails":
       return ["database_fails"];
     case "locked":
       // A lock that is given back in time is waited for.
-      return happening.forMs < LOCK_WAITED_FOR_MS ? [] : ["database_fails"];
+      return happening.forMs < LOCK_WAITED_FOR_MS ? ["held_up"] : ["held_up", "database_fails"];
     case "strava_fault":
       return disturbancesByFault(happening.rule.action);
     default:
@@ -78,7 +88,6 @@ function disturbancesOf(happening: Happening): readonly Disturbance[] {
 }
 
 function durationOf(happening: Happening): number {
-  if (happening.what === "hand") return (happening.again?.times ?? 0) * (happening.again?.everyMs ?? 0);
   if (happening.what === "strava_fault") return happening.rule.forMs ?? Number.POSITIVE_INFINITY;
   return "forMs" in happening ? happening.forMs : 0;
 }

@@ -45,7 +45,7 @@ export function drawClockSetRight(rolls: Rolls, fromMs: number): readonly Happen
         return [
           { afterMs: before(HOUR_MS), what: "upload", athlete, isRace: true, beganAgoMs, isPrivate: false },
           start(before(10 * MINUTE_MS)),
-          start(rightMs + rolls.skewed(1, 90) * SECOND_MS),
+          start(rightMs + rolls.skewed(1, 60) * SECOND_MS),
         ];
       }
       default:

@@ -1,4 +1,4 @@
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
 import type { FaultAction, FaultRule } from "../sandbox/faults.ts";
 import {
   clientInvalid,
@@ -7,6 +7,7 @@ import {
   REFRESH_TOKEN_INVALID,
 } from "../sandbox/strava-errors.ts";
 import { drawClockFarAhead } from "./draw-clock-far-ahead.ts";
+import { drawClockSetBack } from "./draw-clock-set-back.ts";
 import { drawClockSetRight } from "./draw-clock-set-right.ts";
 import { DEED_NAMES } from "./hand.ts";
 import type { AthleteDeed, Happening, MachineTrouble, Moment, PersonsDeed, Setting, StravaTrouble } from "./plan.ts";
@@ -24,35 +25,52 @@ export function drawHappenings(rolls: Rolls, plan: Setting, weeks: number): read
   };
   const anyTime = () => rolls.whole(2 * MINUTE_MS, plan.durationMs - HOUR_MS);
   // Syncs by hand, so that there is something to be disturbed; trouble comes mostly while one runs.
-  const busy: number[] = [];
+  const busy: { readonly afterMs: number; readonly athlete: number }[] = [];
   for (let n = rolls.whole(3, 7) * weeks; n > 0; n--) {
-    const afterMs = anyTime();
-    busy.push(afterMs);
+    const [afterMs, athlete] = [anyTime(), rolls.whole(0, 9)];
+    busy.push({ afterMs, athlete });
     add(afterMs, {
       what: "start_sync",
-      athlete: rolls.whole(0, 9),
+      athlete,
       mode: rolls.pick(["full", "full", "incremental"]),
       restart: rolls.chance(0.3),
     });
   }
-  const inTheMiddle = () => (rolls.chance(0.75) ? rolls.pick(busy) + rolls.skewed(0, 10 * MINUTE_MS) : anyTime());
+  const inTheMiddle = () =>
+    rolls.chance(0.75) ? rolls.pick(busy).afterMs + rolls.skewed(0, 10 * MINUTE_MS) : anyTime();
   for (let n = rolls.whole(3, 14) * weeks; n > 0; n--) add(anyTime(), drawAthleteDeed(rolls));
   const troubles = rolls.pick([0, 4, 8, 12, 20, 30]) * weeks;
   for (let n = 0; n < troubles; n++) {
     const on = rolls.chance(0.6) ? drawEdge(rolls) : undefined;
-    // What waits for its edge is set just before the work begins.
-    add(on === undefined ? inTheMiddle() : rolls.pick(busy) - 1, drawTrouble(rolls), on);
+    const trouble = drawTrouble(rolls);
+    const begun = rolls.pick(busy);
+    // What waits for its edge, and what a sync is to meet at Strava, is set just before the work begins: it lasts for seconds.
+    const isMet = on !== undefined || (isOfRequests(trouble) && rolls.chance(0.9));
+    const afterMs = isMet ? begun.afterMs - 1 : inTheMiddle();
+    if (trouble.what === "spend_quota" && rolls.chance(0.7)) {
+      // Nearly all of a quarter: the work meets its end.
+      add(afterMs, { ...trouble, requests: Math.max(1, plan.strava.quarterLimit - rolls.whole(0, 20)) }, on);
+      continue;
+    }
+    add(afterMs, trouble, on);
+    // A token that is good is not refreshed, and the detail of a race that has not changed is not asked for.
+    const kind = trouble.what === "strava_fault" ? trouble.rule.match?.kind : undefined;
+    if (kind === "token") add(afterMs, { what: "token_dies", athlete: begun.athlete });
+    for (let days = kind === "detail" ? 3 : 0; days > 0; days--) {
+      const beganAgoMs = days * DAY_MS + rolls.whole(0, 600) * MINUTE_MS;
+      add(afterMs, { what: "upload", athlete: begun.athlete, isRace: true, beganAgoMs, isPrivate: false });
+    }
   }
-  if (troubles > 0 && rolls.chance(0.4)) {
-    const all = drawClockSetRight(rolls, anyTime());
-    happenings.push(...all.filter(({ afterMs }) => afterMs < plan.durationMs));
-  }
-  if (troubles > 0 && rolls.chance(0.15)) {
-    const all = drawClockFarAhead(rolls, anyTime());
+  const addAll = (all: readonly Happening[]): void => {
     happenings.push(...all.filter(({ afterMs }) => afterMs > 0 && afterMs < plan.durationMs));
-  }
+  };
+  if (troubles > 0 && rolls.chance(0.4)) addAll(drawClockSetRight(rolls, anyTime()));
+  if (troubles > 0 && rolls.chance(0.15)) addAll(drawClockFarAhead(rolls, anyTime()));
+  if (troubles > 0 && rolls.chance(0.15)) addAll(drawClockSetBack(rolls, plan, anyTime()));
   return happenings.sort((a, b) => a.afterMs - b.afterMs);
 }
+
+const isOfRequests = ({ what }: Happens): boolean => what === "strava_fault" || what === "spend_quota";
 
 const drawEdge = (rolls: Rolls): Moment["on"] => ({
   edge: rolls.pick(["timer", "request", "answered", "committed"] as const),
@@ -71,7 +89,10 @@ function drawAthleteDeed(rolls: Rolls): AthleteDeed {
     return { what: "edit", athlete, activity: rolls.whole(0, 400), to };
   }
   if (kind < 18) return { what: "delete", athlete, activity: rolls.whole(0, 400) };
-  return rolls.chance(0.5) ? { what: "revoke", athlete } : { what: "sign_in", athlete };
+  if (rolls.chance(0.4)) return { what: "revoke", athlete };
+  return rolls.chance(0.6)
+    ? { what: "sign_in", athlete }
+    : { what: "sign_in", athlete, allows: rolls.pick(["nothing_private", "no_activities", "nothing"] as const) };
 }
 
 function drawTrouble(rolls: Rolls): Happens {
@@ -111,12 +132,7 @@ function drawMachineTrouble(rolls: Rolls): MachineTrouble {
       };
     case 6: {
       const code = rolls.pick(["SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR"] as const);
-      const edge =
-        code === "SQLITE_BUSY"
-          ? "begin"
-          : rolls.pick(
-              code === "SQLITE_FULL" ? (["write", "commit"] as const) : (["call", "write", "commit"] as const),
-            );
+      const edge = rolls.pick(FAILS_AT[code]);
       return {
         what: "database_fails",
         code,
@@ -135,11 +151,23 @@ function drawMachineTrouble(rolls: Rolls): MachineTrouble {
   }
 }
 
+/** Where the driver shows them. */
+const FAILS_AT = {
+  SQLITE_BUSY: ["begin", "begin", "call", "commit"],
+  SQLITE_FULL: ["write", "commit"],
+  SQLITE_IOERR: ["call", "write", "commit"],
+} as const;
+
 function drawStravaTrouble(rolls: Rolls): StravaTrouble {
   const athlete = rolls.whole(0, 9);
   switch (rolls.whole(0, 13)) {
     case 13:
-      return { what: "capacity", athletes: rolls.whole(0, 3), forMs: rolls.whole(1, 72) * HOUR_MS };
+      return {
+        what: "capacity",
+        athletes: rolls.whole(0, 3),
+        forMs: rolls.whole(1, 72) * HOUR_MS,
+        refusesAt: rolls.pick(["authorization", "exchange"] as const),
+      };
     case 0:
       return { what: "spend_quota", requests: rolls.whole(1, 120) };
     case 1:
@@ -165,10 +193,23 @@ function drawStravaTrouble(rolls: Rolls): StravaTrouble {
         forMs: rolls.whole(1, 48) * HOUR_MS,
       };
     case 5:
-      return { what: "event_flood", events: rolls.skewed(1, 200), isGarbage: rolls.chance(0.4) };
+      return drawFlood(rolls);
     default:
-      return { what: "strava_fault", rule: drawFault(rolls) };
+      return { what: "strava_fault", rule: drawFault(rolls), ...(rolls.chance(0.25) ? { athlete } : {}) };
   }
+}
+
+function drawFlood(rolls: Rolls): StravaTrouble {
+  const of = rolls.pick([
+    "activities",
+    "activities",
+    "deletions",
+    "deauthorizations",
+    "foreign",
+    "garbage",
+    "megabytes",
+  ] as const);
+  return { what: "event_flood", events: rolls.skewed(1, of === "megabytes" ? 4 : 200), of };
 }
 
 function drawFault(rolls: Rolls): FaultRule {
@@ -176,13 +217,14 @@ function drawFault(rolls: Rolls): FaultRule {
   const times = rolls.chance(0.6) ? rolls.skewed(1, 30) : 100_000;
   return {
     match: {
-      nth: rolls.skewed(1, 20),
+      nth: rolls.skewed(1, 4),
       ...(kind === undefined ? {} : { kind }),
+      ...(kind === "list" && rolls.chance(0.25) ? { page: rolls.pick([1, 1, 2]) } : {}),
       ...(rolls.chance(0.3) ? { share: rolls.whole(1, 10) / 10 } : {}),
     },
     times,
     // An outage ends; what is for good is not Strava's way, but for a single thing.
-    forMs: rolls.skewed(1, 12 * 60) * MINUTE_MS,
+    forMs: rolls.skewed(5, 12 * 60) * MINUTE_MS,
     action: drawAction(rolls),
   };
 }
@@ -212,6 +254,10 @@ const ACTIONS: readonly FaultAction[] = [
   { type: "no_rate_headers" },
   { type: "wrong_athlete" },
   { type: "change_headers", headers: { Date: null } },
+  { type: "change_headers", headers: { Date: "yesterday" } },
+  { type: "change_headers", headers: { "X-ReadRateLimit-Limit": null, "X-ReadRateLimit-Usage": null } },
+  { type: "change_headers", headers: { "X-RateLimit-Usage": "many,more", "X-ReadRateLimit-Usage": "-1,-1" } },
+  { type: "change_headers", headers: { "X-RateLimit-Limit": "0,0", "X-ReadRateLimit-Limit": "" } },
 ];
 
 function drawAction(rolls: Rolls): FaultAction {

@@ -1,13 +1,24 @@
 import { seededDice } from "../core/dice.ts";
 import { DAY_MS, MINUTE_MS, SECOND_MS } from "../core/units.ts";
 import type { FaultAction } from "../sandbox/faults.ts";
+import { NOT_FOUND_WORDINGS, TOO_MANY_WORDINGS } from "../sandbox/wording.ts";
 import { drawHappenings } from "./draw-happenings.ts";
-import type { Plan } from "./plan.ts";
+import type { Plan, StravaPlan } from "./plan.ts";
 import { Rolls } from "./rolls.ts";
 
 /** A Monday, 00:00 UTC. */
 const FIRST_MONDAY_MS = Date.UTC(2025, 10, 17);
 const ZONES = ["UTC", "Australia/Sydney", "Europe/Berlin", "America/New_York", "Asia/Kolkata"] as const;
+
+/** How long an answer takes, and a request before it: together less than the daemon waits. */
+const WAYS: readonly Pick<StravaPlan, "latencyMs" | "travelMs">[] = [
+  { latencyMs: [0, 0] },
+  { latencyMs: [50, 400] },
+  { latencyMs: [50, 400], travelMs: [0, 50] },
+  { latencyMs: [200, 3_000], travelMs: [0, 2_000] },
+  { latencyMs: [0, 1_500], travelMs: [500, 8_000] },
+  { latencyMs: [500, 9_000] },
+];
 
 /** What Strava may answer for good to the detail of one activity. */
 const CURSES: readonly FaultAction[] = [
@@ -26,8 +37,9 @@ export function drawPlan(seed: number, weeks = 1): Plan {
     const races = Math.min(activities, rolls.whole(0, Math.max(2, Math.floor(activities / 3))));
     const together = activities > 200 && rolls.chance(0.5) ? rolls.whole(2, 6) : 1;
     const shortPage = activities > 200 && rolls.chance(0.4) ? 1 : 0;
+    const scope = rolls.chance(0.15) ? { scope: "read,activity:read" } : {};
     const cursed = { activity: rolls.whole(0, activities - 1), action: rolls.pick(CURSES) };
-    return { activities, races, together, shortPage, ...(rolls.chance(0.15) ? { cursed } : {}) };
+    return { activities, races, together, shortPage, ...scope, ...(rolls.chance(0.15) ? { cursed } : {}) };
   });
   const isTight = rolls.chance(0.35);
   const quarterLimit = isTight ? rolls.whole(12, 40) : 100;
@@ -45,12 +57,8 @@ export function drawPlan(seed: number, weeks = 1): Plan {
       quarterLimit,
       dayLimit: isTight ? quarterLimit * rolls.whole(8, 20) : 1_000,
       rotatesTokens: rolls.chance(0.5),
-      latencyMs: rolls.pick([
-        [0, 0],
-        [50, 400],
-        [200, 3_000],
-        [500, 9_000],
-      ] as const),
+      ...rolls.pick(WAYS),
+      wording: { notFound: rolls.pick(NOT_FOUND_WORDINGS), tooMany: rolls.pick(TOO_MANY_WORDINGS) },
       skewMs: rolls.chance(0.8) ? 0 : rolls.whole(-90, 90) * SECOND_MS,
       beforeInclusive: rolls.chance(0.5),
       refusesFutureBefore: rolls.chance(0.5),

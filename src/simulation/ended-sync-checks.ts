@@ -1,6 +1,6 @@
 import type { SandboxActivity } from "../sandbox/activity.ts";
 import type { Found } from "./found.ts";
-import { isRaceAtStrava } from "./race-at-strava.ts";
+import { isRaceAtStrava, shownOf } from "./race-at-strava.ts";
 import type { Scene } from "./scene.ts";
 
 type Completed = { athlete: number; stravaId: number; fromMs: number; listed: 0 | 1 };
@@ -77,8 +77,7 @@ function findLostRace(
 /** A list without any race is not believed at once: it says nothing. Nor does a race that a hand added. */
 function findGhost(scene: Scene, sync: Completed, syncId: number): Found | undefined {
   const shown = new Set(
-    scene.strava
-      .activities(sync.stravaId)
+    shownOf(scene.strava, sync.stravaId)
       .filter((one) => isRaceAtStrava(one, scene.config))
       .map(({ id }) => id),
   );
@@ -94,7 +93,7 @@ function findGhost(scene: Scene, sync: Completed, syncId: number): Found | undef
 
 /** The races that the list of a sync showed for certain. */
 function racesOf(scene: Scene, { stravaId, fromMs }: Completed, startedAtMs: number): readonly SandboxActivity[] {
-  return scene.strava.activities(stravaId).filter((activity) => {
+  return shownOf(scene.strava, stravaId).filter((activity) => {
     const beganAtMs = Date.parse(activity.start_date);
     return beganAtMs >= fromMs && beganAtMs < startedAtMs - DOUBT_MS && isRaceAtStrava(activity, scene.config);
   });

@@ -1,7 +1,7 @@
 import { SECOND_MS } from "../core/units.ts";
 import { readObject } from "../db/stored-json.ts";
 import type { Found } from "./found.ts";
-import { isRaceAtStrava } from "./race-at-strava.ts";
+import { isRaceAtStrava, shownOf } from "./race-at-strava.ts";
 import type { World } from "./world.ts";
 
 /** The last thing that Strava told of an activity, as it was posted; times in seconds of Strava's clock. */
@@ -54,7 +54,7 @@ function findUnheeded(world: World, told: Told): string | undefined {
     )
     .get(told.object_id, told.owner_id);
   const isHeld = held !== null && held.withdrawn === 0;
-  const activity = strava.activities(told.owner_id).find(({ id }) => id === told.object_id);
+  const activity = shownOf(strava, told.owner_id).find(({ id }) => id === told.object_id);
   const where = `Strava told of activity ${told.object_id} (${told.aspect_type}: ${row.outcome})`;
   if (activity === undefined || !isRaceAtStrava(activity, config))
     return isHeld ? `${where}, which is no race to be held, and it is held` : undefined;

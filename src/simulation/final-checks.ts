@@ -14,9 +14,7 @@ export function checkFinally(world: World): Found | undefined {
     findUntruth(world) ??
     findLostEdit(world) ??
     findWrongLedger(world) ??
-    findWrongCounters(world) ??
-    findOverspentAttempts(world) ??
-    findNeedlessHealing(world) ??
+    checkBooks(world) ??
     findUnjudged(world) ??
     findSilentFailure(world) ??
     findUndelivered(world) ??
@@ -25,7 +23,12 @@ export function checkFinally(world: World): Found | undefined {
   );
 }
 
-const ANYTHING = ["second_process", "database_fails", "wrong_clock", "hung"] as const;
+/** What the daemon's own rows say of it at any moment, as long as nobody else has written in them. */
+export function checkBooks(world: World): Found | undefined {
+  return findWrongCounters(world) ?? findOverspentAttempts(world) ?? findNeedlessHealing(world);
+}
+
+const ANYTHING = ["second_process", "database_fails", "wrong_clock", "held_up", "hung"] as const;
 
 /** What may bring a finding about, beside a hand in the rows: for what the plan leaves undone there is no excuse. */
 const CAUSES: Readonly<Record<string, readonly Disturbance[]>> = {
@@ -67,17 +70,21 @@ function findUnjudged({ file }: World): Found | undefined {
     : { invariant: "healing", says: `Finding ${open.id} (${open.kind}) is open, and its sync has ended` };
 }
 
-/** I8: whoever looks after the club hears of a sync that failed. */
-function findSilentFailure({ file }: World): Found | undefined {
+/** I8: whoever looks after the club hears of each sync that failed, and why. */
+function findSilentFailure({ file, disturbances }: World): Found | undefined {
+  // A hand gives no reason, and by a clock that was wrong what was heard of later may seem to have been earlier.
+  const isExact = !disturbances.was("rows_by_hand") && !disturbances.was("wrong_clock");
+  const [heardOf, reason] = isExact ? ["AND t.last_seen_at_ms >= s.completed_at_ms", "s.error"] : ["", "'by hand'"];
   const silent = file.client
-    .query<{ id: number }, []>(
-      `SELECT s.id FROM syncs s WHERE s.status = 'failed' AND NOT EXISTS (
-         SELECT 1 FROM alert_troubles t WHERE t.rule IN ('sync_failed', 'needs_reconnect') AND t.subject = 'athlete:' || s.athlete_id)`,
+    .query<{ id: number; error: string | null }, []>(
+      `SELECT s.id, ${reason} AS error FROM syncs s WHERE s.status = 'failed' AND (ifnull(${reason}, '') = '' OR NOT EXISTS (
+         SELECT 1 FROM alert_troubles t
+         WHERE t.rule IN ('sync_failed', 'needs_reconnect') AND t.subject = 'athlete:' || s.athlete_id ${heardOf}))`,
     )
     .get();
-  return silent === null
-    ? undefined
-    : { invariant: "I8", says: `Sync ${silent.id} failed, and no trouble was opened for it` };
+  if (silent === null) return undefined;
+  const lacks = silent.error ? `(${silent.error}), and no trouble was opened for it` : "without a reason";
+  return { invariant: "I8", says: `Sync ${silent.id} failed ${lacks}` };
 }
 
 /** Strava's tokens: 40 hexadecimal digits. Ids of traces have 32, of spans 16. */

@@ -1,5 +1,6 @@
 import { MINUTE_MS } from "../core/units.ts";
 import { ADMIN_TOKEN, PUBLIC_URL } from "./daemon-process.ts";
+import { checkBooks } from "./final-checks.ts";
 import { actByHand } from "./hand.ts";
 import { personAt } from "./happen-to-athletes.ts";
 import type { PersonsDeed } from "./plan.ts";
@@ -11,29 +12,29 @@ export function happenByPersons(world: World, deed: PersonsDeed): void {
     case "start_sync": {
       const id = athleteAt(world, deed.athlete);
       const { mode, restart } = deed;
-      if (id !== undefined) ask(world, "POST", `/api/admin/athletes/${id}/sync`, { mode, restart });
+      if (id !== undefined) ask(world, deed.what, "POST", `/api/admin/athletes/${id}/sync`, { mode, restart });
       return;
     }
     case "pause_sync": {
       const id = runningSyncAt(world, deed.athlete);
       if (id === undefined) return;
-      ask(world, "POST", `/api/admin/syncs/${id}/pause`);
-      world.outside.after(deed.forMs, () => ask(world, "POST", `/api/admin/syncs/${id}/resume`));
+      ask(world, deed.what, "POST", `/api/admin/syncs/${id}/pause`);
+      world.outside.after(deed.forMs, () => ask(world, "resume_sync", "POST", `/api/admin/syncs/${id}/resume`));
       return;
     }
     case "cancel_sync": {
       const id = runningSyncAt(world, deed.athlete);
-      if (id !== undefined) ask(world, "POST", `/api/admin/syncs/${id}/cancel`);
+      if (id !== undefined) ask(world, deed.what, "POST", `/api/admin/syncs/${id}/cancel`);
       return;
     }
     case "retry_failed": {
       const id = lastSyncAt(world, deed.athlete);
-      if (id !== undefined) ask(world, "POST", `/api/admin/syncs/${id}/retry-failed`);
+      if (id !== undefined) ask(world, deed.what, "POST", `/api/admin/syncs/${id}/retry-failed`);
       return;
     }
     case "erase_athlete": {
       const id = athleteAt(world, deed.athlete);
-      if (id !== undefined) ask(world, "DELETE", `/api/admin/athletes/${id}`);
+      if (id !== undefined) ask(world, deed.what, "DELETE", `/api/admin/athletes/${id}`);
       return;
     }
     case "edit_race":
@@ -41,15 +42,18 @@ export function happenByPersons(world: World, deed: PersonsDeed): void {
       return;
     case "change_thresholds": {
       const ms = deed.minutes === null ? null : deed.minutes * MINUTE_MS;
-      ask(world, "PATCH", "/api/admin/thresholds", { stall_after_discovery_ms: ms, stall_after_enrichment_ms: ms });
+      ask(world, deed.what, "PATCH", "/api/admin/thresholds", {
+        stall_after_discovery_ms: ms,
+        stall_after_enrichment_ms: ms,
+      });
       return;
     }
     case "pause_daemon":
-      ask(world, "POST", "/api/admin/pause");
-      world.outside.after(deed.forMs, () => ask(world, "POST", "/api/admin/resume"));
+      ask(world, deed.what, "POST", "/api/admin/pause");
+      world.outside.after(deed.forMs, () => ask(world, "resume_daemon", "POST", "/api/admin/resume"));
       return;
     case "check_health":
-      ask(world, "POST", "/api/admin/health/check", {});
+      ask(world, deed.what, "POST", "/api/admin/health/check", {});
       return;
     case "hand":
       changeRows(world, deed);
@@ -85,9 +89,11 @@ export async function askApi(
   return { status: answer.status, body: text.startsWith("{") || text.startsWith("[") ? JSON.parse(text) : text };
 }
 
-function ask(world: World, method: string, path: string, body?: unknown): void {
+/** Asks as an admin does, for the sake of a deed: it has come about when the daemon says so. */
+function ask(world: World, what: string, method: string, path: string, body?: unknown): void {
   askApi(world, method, path, body).then(
     (answer) => {
+      if (answer !== undefined && answer.status < 300) world.noteHappened(what);
       // 500 is a bug, unless the database was made to fail; 503 says that it is locked or full.
       if (answer?.status === 500) world.oracle.sawServerError(`${method} ${path}: ${JSON.stringify(answer.body)}`);
     },
@@ -129,7 +135,9 @@ function editRace(world: World, { race, isHidden }: Extract<PersonsDeed, { what:
   const edit = { name: `By hand ${race}`, hidden: isHidden };
   askApi(world, "PATCH", `/api/admin/races/${id}`, edit).then(
     (answer) => {
-      if (answer?.status === 200) world.oracle.edited(id, edit);
+      if (answer?.status !== 200) return;
+      world.noteHappened("edit_race");
+      world.oracle.edited(id, edit);
     },
     () => {},
   );
@@ -139,8 +147,13 @@ function editRace(world: World, { race, isHidden }: Extract<PersonsDeed, { what:
 function changeRows(world: World, { deed, nth }: Extract<PersonsDeed, { what: "hand" }>): void {
   if (world.time.nowMs() > world.plan.startMs + world.plan.durationMs) return;
   world.oracle.lookAtBatches();
+  // What the daemon has written by itself proves nothing more once a hand has written, too.
+  if (!world.disturbances.was("rows_by_hand") && world.daemon !== undefined) world.oracle.must(checkBooks(world));
   const changed = actByHand(world.file.client, deed, { nth, nowMs: world.machine.clock.nowMs() });
+  world.diary.note(`the hand changed ${changed} rows`);
+  if (changed === 0) return;
+  world.noteHappened("hand");
+  world.disturbances.handActed();
   world.file.forgetRevived();
   world.oracle.handActed();
-  world.diary.note(`the hand changed ${changed} rows`);
 }

@@ -4,8 +4,8 @@ import type { Holder } from "./edges.ts";
 import type { MachineTrouble } from "./plan.ts";
 import type { World } from "./world.ts";
 
-/** What befalls the box, the process and its database. */
-export function happenOnMachine(world: World, trouble: MachineTrouble): void {
+/** What befalls the box, the process and its database. @returns whether it has come about; a trap is noted when it springs. */
+export function happenOnMachine(world: World, trouble: MachineTrouble): boolean {
   const { machine, outside, edges } = world;
   switch (trouble.what) {
     case "crash":
@@ -14,36 +14,34 @@ export function happenOnMachine(world: World, trouble: MachineTrouble): void {
         world.crash(holder as DaemonProcess, trouble.downMs, `at ${trouble.edge}`);
         throw new ProcessDied();
       });
-      return;
+      return false;
     case "stop":
-      world.stop(trouble.downMs);
-      return;
+      return world.stop(trouble.downMs);
     case "sleep":
       machine.sleep(trouble.forMs);
-      return;
+      return true;
     case "wrong_clock":
       setClock(world, trouble.byMs, trouble.forMs);
       outside.after(trouble.forMs, () => setClock(world, 0, 0));
-      return;
+      return true;
     case "database_fails":
       failDatabase(world, trouble);
-      return;
+      return false;
     case "locked":
       lock(world, trouble.forMs);
-      return;
+      return false;
     case "slow_statement":
       edges.set("call", trouble.nth, () => {
         world.noteHappened("slow_statement");
-        world.disturbances.happens({ afterMs: 0, ...trouble });
         world.time.skip(trouble.takesMs);
+        world.disturbances.happens({ afterMs: 0, ...trouble });
       });
-      return;
+      return false;
     case "second_process":
-      world.startRival();
       outside.after(trouble.forMs, () => endRival(world));
-      return;
+      return world.startRival();
     default:
-      trouble satisfies never;
+      return trouble satisfies never;
   }
 }
 
@@ -74,8 +72,11 @@ function failDatabase(world: World, trouble: Extract<MachineTrouble, { what: "da
 /** No transaction that writes can begin for so long. */
 function lock(world: World, forMs: number): void {
   const untilMs = world.time.nowMs() + forMs;
+  let hasRefused = false;
   const refuse = (_holder: Holder): void => {
     if (world.time.nowMs() >= untilMs) return;
+    if (!hasRefused) world.noteHappened("locked");
+    hasRefused = true;
     callOff = world.edges.set("begin", 1, refuse);
     throw driverError("SQLITE_BUSY");
   };

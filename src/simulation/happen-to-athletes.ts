@@ -1,11 +1,11 @@
 import type { SandboxActivity } from "../sandbox/activity.ts";
 import type { SandboxPerson } from "../sandbox/token-grants.ts";
 import { PUBLIC_URL } from "./daemon-process.ts";
-import type { AthleteDeed } from "./plan.ts";
+import type { Allowed, AthleteDeed } from "./plan.ts";
 import type { World } from "./world.ts";
 
-/** What athletes do at Strava, or at the daemon's page. */
-export function happenToAthletes(world: World, deed: AthleteDeed): void {
+/** What athletes do at Strava, or at the daemon's page. @returns whether it has come about at once. */
+export function happenToAthletes(world: World, deed: AthleteDeed): boolean {
   const person = personAt(world, deed.athlete);
   const { strava } = world;
   world.oracle.changedActivities(person.stravaId);
@@ -22,25 +22,30 @@ export function happenToAthletes(world: World, deed: AthleteDeed): void {
         workout_type: deed.isRace ? 1 : 0,
         visibility: deed.isPrivate ? "only_me" : "everyone",
       });
-      return;
+      return true;
     }
     case "edit":
     case "delete": {
       const activity = activityAt(world, person, deed.activity);
-      if (activity === undefined) return;
+      if (activity === undefined) return false;
       if (deed.what === "delete") strava.deleteActivity(activity.id);
       else strava.updateActivity(activity.id, changeTo(deed.to, activity));
-      return;
+      return true;
     }
     case "revoke":
       strava.revokeGrant(person.stravaId);
-      return;
-    case "sign_in":
-      // Whoever closes the page, or finds nobody there, tries again another day.
-      void signIn(world, person).catch(() => {});
-      return;
+      return person.isConnected;
+    case "sign_in": {
+      const { allows = "all" } = deed;
+      signIn(world, person, allows).then(
+        () => world.noteHappened(allows === "all" ? "sign_in" : `sign_in that allows ${allows}`),
+        // Whoever closes the page, or finds nobody there, tries again another day.
+        () => {},
+      );
+      return false;
+    }
     default:
-      deed satisfies never;
+      return deed satisfies never;
   }
 }
 
@@ -77,8 +82,8 @@ function changeTo(
   }
 }
 
-/** Opens the page, agrees at Strava, and follows the way back. @throws (rejects) where the daemon is down. */
-export async function signIn(world: World, person: SandboxPerson): Promise<void> {
+/** Opens the page, ticks what is allowed at Strava, and follows the way back. @throws (rejects) where the daemon is down. */
+export async function signIn(world: World, person: SandboxPerson, allows: Allowed = "all"): Promise<void> {
   world.oracle.signsIn(person.stravaId);
   const visit = (address: string): Promise<Response> => {
     const { pathname, search } = new URL(address, PUBLIC_URL);
@@ -92,10 +97,17 @@ export async function signIn(world: World, person: SandboxPerson): Promise<void>
   const authorize = new URL(location);
   const fields = new URLSearchParams(authorize.search);
   fields.set("athlete", String(person.stravaId));
-  fields.set("decision", "authorize");
-  for (const scope of fields.get("scope")?.split(",") ?? []) fields.append("granted", scope);
+  fields.set("decision", allows === "nothing" ? "cancel" : "authorize");
+  for (const scope of fields.get("scope")?.split(",") ?? []) {
+    if (isTicked(scope, allows)) fields.append("granted", scope);
+  }
   const page = `${authorize.origin}${authorize.pathname}`;
   const led = await world.strava.fetch(new Request(page, { method: "POST", body: fields }));
   const back = led.headers.get("location");
   if (back !== null) await visit(back);
+}
+
+function isTicked(scope: string, allows: Allowed): boolean {
+  if (allows === "all") return true;
+  return allows === "nothing_private" ? scope !== "activity:read_all" : !scope.startsWith("activity:");
 }

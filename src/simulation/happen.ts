@@ -12,22 +12,22 @@ export function happen(world: World, happening: Happening): void {
   else world.edges.set(on.edge, on.nth, () => world.outside.after(0, () => happenNow(world, happening)));
 }
 
-/** These only set a trap: they have happened when it springs. */
-const WAITS_FOR_AN_EDGE: ReadonlySet<string> = new Set(["crash", "database_fails", "slow_statement"]);
-
 function happenNow(world: World, happening: Happening): void {
   const { afterMs, ...told } = happening;
   world.diary.note(`happening ${JSON.stringify(told)}`);
-  world.disturbances.happens(happening);
-  if (!WAITS_FOR_AN_EDGE.has(happening.what)) world.noteHappened(happening.what);
+  if (happening.what !== "slow_statement") world.disturbances.happens(happening);
+  if (hasComeAbout(world, happening)) world.noteHappened(happening.what);
+}
+
+/** @returns whether it has come about; what may only come about later is noted then. */
+function hasComeAbout(world: World, happening: Happening): boolean {
   switch (happening.what) {
     case "upload":
     case "edit":
     case "delete":
     case "revoke":
     case "sign_in":
-      happenToAthletes(world, happening);
-      return;
+      return happenToAthletes(world, happening);
     case "strava_fault":
     case "spend_quota":
     case "other_client":
@@ -36,8 +36,7 @@ function happenNow(world: World, happening: Happening): void {
     case "capacity":
     case "events_go_astray":
     case "event_flood":
-      happenAtStrava(world, happening);
-      return;
+      return happenAtStrava(world, happening);
     case "crash":
     case "stop":
     case "sleep":
@@ -46,10 +45,9 @@ function happenNow(world: World, happening: Happening): void {
     case "locked":
     case "slow_statement":
     case "second_process":
-      happenOnMachine(world, happening);
-      return;
+      return happenOnMachine(world, happening);
     default:
       happenByPersons(world, happening);
-      return;
+      return false;
   }
 }

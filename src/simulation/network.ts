@@ -3,6 +3,9 @@ import type { DaemonProcess } from "./daemon-process.ts";
 import type { Edges } from "./edges.ts";
 import type { Machine } from "./machine.ts";
 
+/** The right to write a batch's results. */
+export type Lease = { readonly batchId: number; readonly token: string };
+
 /** A request of ours that is on its way, or was when its process died. */
 export type Errand = {
   readonly process: DaemonProcess;
@@ -16,6 +19,8 @@ export type Errand = {
   /** What was answered; 0: nothing. */
   status: number;
   commitsBefore: number;
+  /** The lease under which it was sent, where it is of a batch. */
+  lease?: Lease | undefined;
 };
 
 /** Whether Strava counts a request against a quota. */
@@ -65,6 +70,22 @@ export class Network {
     };
     this.errands.push(errand);
     this.#listen.sent(errand);
+    return this.#hear(process, this.#strava(request), (status) => {
+      errand.heardAtMs = this.#clock.nowMs();
+      errand.status = status;
+      errand.commitsBefore = this.#edges.commitsOf(process);
+      this.#listen.heard(errand, status);
+    });
+  }
+
+  /** A message that is no request to Strava: it comes by the same edges. */
+  post(process: DaemonProcess, send: () => Promise<Response>): Promise<Response> {
+    this.#edges.pass("request", process);
+    return this.#hear(process, send(), () => {});
+  }
+
+  /** @param note is told of what is heard, before the process is; 0: of a failure. */
+  #hear(process: DaemonProcess, answer: Promise<Response>, note: (status: number) => void): Promise<Response> {
     return new Promise((resolve, reject) => {
       const arrive = (status: number, settle: () => void) =>
         this.#machine.deliver(() => {
@@ -75,13 +96,10 @@ export class Network {
             // It died with the answer on the wire.
             return reject(error);
           }
-          errand.heardAtMs = this.#clock.nowMs();
-          errand.status = status;
-          errand.commitsBefore = this.#edges.commitsOf(process);
-          this.#listen.heard(errand, status);
+          note(status);
           settle();
         });
-      this.#strava(request).then(
+      answer.then(
         (response) => arrive(response.status, () => resolve(response)),
         (error: unknown) => arrive(0, () => reject(error)),
       );

@@ -6,8 +6,9 @@ import { ProcessDied } from "./driver.ts";
 import { checkCompletedSync } from "./ended-sync-checks.ts";
 import { findGroundlessFailure } from "./failure-checks.ts";
 import type { Found, StandingFound } from "./found.ts";
+import { findLease, findLostLease, isStored } from "./leases.ts";
 import { detailAskedFor, type Errand, isMetered } from "./network.ts";
-import { findOverspending, isSpendingOfOthers } from "./quota-checks.ts";
+import { findOverspending, isRefusedForOthers, isSpendingOfOthers } from "./quota-checks.ts";
 import type { Scene } from "./scene.ts";
 import { checkStanding, findRevivedBatch, findTwoSyncs, findWithdrawnWrongly } from "./standing-checks.ts";
 import { findLeftAtStart } from "./start-checks.ts";
@@ -74,8 +75,7 @@ export class Oracle {
 
   started(process: DaemonProcess): void {
     this.#scene.outside.after(FIRST_TICK_MS, () => {
-      if (process === this.#scene.daemon && this.breach === undefined)
-        this.#must(findLeftAtStart(this.#scene, process));
+      if (process === this.#scene.daemon && this.breach === undefined) this.must(findLeftAtStart(this.#scene, process));
     });
   }
 
@@ -97,10 +97,10 @@ export class Oracle {
   }
 
   heardLine(line: string): void {
-    this.#must(this.#checkAfter(line));
+    this.must(this.#checkAfter(line));
   }
 
-  #must(found: Found | undefined): void {
+  must(found: Found | undefined): void {
     if (found !== undefined) this.break(found.invariant, found.says);
   }
 
@@ -146,8 +146,10 @@ export class Oracle {
     return this.#signedIn.get(stravaId) ?? 0;
   }
 
+  /** Somebody is about to sign in: what is shown of them may be more or less from then on. */
   signsIn(stravaId: number): void {
     this.#signedIn.set(stravaId, this.#scene.time.nowMs());
+    this.changedActivities(stravaId);
   }
 
   /** Somebody changes an athlete's activities at Strava. */
@@ -157,12 +159,12 @@ export class Oracle {
 
   /** What holds in every state that is committed (I2, I3), and costs little to look at. */
   lookAfterCommit(): void {
-    this.#must(findTwoSyncs(this.#scene) ?? findRevivedBatch(this.#scene));
+    this.must(findTwoSyncs(this.#scene) ?? findRevivedBatch(this.#scene));
   }
 
   /** What the next connection, or a hand, would make forgotten is looked at before. */
   lookAtBatches(): void {
-    this.#must(findRevivedBatch(this.#scene));
+    this.must(findRevivedBatch(this.#scene));
   }
 
   /** A hand may have turned back what was stored: it is asked for again, whenever its turn comes. */
@@ -192,6 +194,7 @@ export class Oracle {
     this.#checkPatience(errand);
     const id = detailAskedFor(errand);
     if (id === undefined) return;
+    errand.lease = findLease(this.#scene, id, errand.process.parts.context.owner);
     const twin = this.#scene.network.errands.find(
       (other) =>
         other !== errand &&
@@ -213,7 +216,7 @@ export class Oracle {
       this.break("I3", `The detail of activity ${id} is asked for twice at once`);
     }
     const stored = this.#stored.get(id);
-    if (stored?.raceId !== taken.raceId || this.#mayAskAgain(id)) return;
+    if (stored?.raceId !== taken.raceId || this.#isLookedAt(id) || this.#mayAskAgain(id)) return;
     if (stored.syncId === syncId) {
       this.break("I4", `The detail of activity ${id} was stored in sync ${syncId}, and is asked for again`);
     } else if (!this.#mayHaveChanged(taken.stravaId, stored.atMs)) {
@@ -284,7 +287,7 @@ export class Oracle {
       this.#refusal = { process: errand.process, quarter: this.#quarterAtStrava() };
     }
     // It may have been heard by a machine that slept meanwhile.
-    if (!isSpendingOfOthers(this.#scene, errand.sentAtMs) && !this.#paysForTheDead(errand))
+    if (!isRefusedForOthers(this.#scene, errand.sentAtMs) && !this.#paysForTheDead(errand))
       this.break("I5", `Strava refused ${errand.method} ${errand.path} (429), and nobody else spends its quota`);
   }
 
@@ -304,16 +307,26 @@ export class Oracle {
   #checkSpending({ sentAtMs }: Errand): void {
     if (isSpendingOfOthers(this.#scene, sentAtMs)) return;
     const unknown = this.lost.filter((one) => isMetered(one.path) && one.sentAtMs >= startOfDay(sentAtMs)).length;
-    this.#must(findOverspending(this.#scene, unknown));
+    this.must(findOverspending(this.#scene, unknown));
   }
 
-  /** I4: what was answered is committed at once: a death costs no more than what was in flight. */
+  /**
+   * I4: what was answered is committed at once: a death costs no more than what was in flight. I3: and by nobody from whom
+   * its batch was taken meanwhile.
+   */
   #awaitStored(errand: Errand, activityId: number): void {
     const taken = this.#takenRace(activityId);
     const isForSync = taken !== undefined && taken.owner === errand.process.parts.context.owner;
+    const wasLookedAt = this.#isLookedAt(activityId);
+    const lost = findLostLease(this.#scene, errand.lease, activityId);
     this.#scene.outside.after(COMMITTED_WITHIN_MS, () => {
       this.#noteStored(activityId);
-      if (!isForSync || this.#isLookedAt(activityId) || this.#mayBeUncommitted(errand, activityId)) return;
+      if (wasLookedAt || this.#isLookedAt(activityId)) return;
+      if (lost !== undefined && isStored(this.#scene, activityId) && !this.#isHeardByAnother(errand)) {
+        const says = `The detail of activity ${activityId} was stored by process ${errand.process.number}, from whom batch ${lost.batchId} had been taken`;
+        return this.break("I3", says);
+      }
+      if (!isForSync || this.#mayBeUncommitted(errand, activityId)) return;
       const now = this.#takenRace(activityId);
       if (now?.isPending !== 1 || now.owner !== taken.owner || now.syncId !== taken.syncId) return;
       this.break(
@@ -323,9 +336,17 @@ export class Oracle {
     });
   }
 
+  /** Whether the same answer was heard by others within the moment in which it is stored. */
+  #isHeardByAnother(errand: Errand): boolean {
+    const sinceMs = this.#scene.time.nowMs() - 2 * COMMITTED_WITHIN_MS;
+    return this.#scene.network.errands.some(
+      (other) => other !== errand && other.path === errand.path && (other.heardAtMs ?? 0) >= sinceMs,
+    );
+  }
+
   #mayBeUncommitted({ process }: Errand, activityId: number): boolean {
     const sinceMs = this.#scene.time.nowMs() - MINUTE_MS;
-    const excuses = ["rows_by_hand", "wrong_clock"] as const;
+    const excuses = ["rows_by_hand", "wrong_clock", "held_up"] as const;
     return (
       !process.isAlive() ||
       this.#scene.machine.isAsleep() ||

@@ -1,5 +1,7 @@
+import type { CapacityRefusal } from "../sandbox/capacity.ts";
 import type { DeliveryLevers } from "../sandbox/event-delivery.ts";
 import type { FaultAction, FaultRule } from "../sandbox/faults.ts";
+import type { Wording } from "../sandbox/wording.ts";
 import type { SqliteFault } from "./driver.ts";
 import type { Edge } from "./edges.ts";
 import type { DeedName } from "./hand.ts";
@@ -37,6 +39,8 @@ export type AthletePlan = {
   readonly together: number;
   /** The page of the list that Strava makes short, though the list goes on; 0: none. */
   readonly shortPage: number;
+  /** What is read of them, as Strava writes it; all there is unless given. */
+  readonly scope?: string;
   /** The place of an activity whose detail Strava never gives, as it sometimes is; undefined: all are given. */
   readonly cursed?: { readonly activity: number; readonly action: FaultAction };
 };
@@ -47,6 +51,9 @@ export type StravaPlan = {
   readonly dayLimit: number;
   readonly rotatesTokens: boolean;
   readonly latencyMs: readonly [least: number, most: number];
+  /** How long a request is on its way before Strava acts, whether or not its process lives; no time unless given. */
+  readonly travelMs?: readonly [least: number, most: number];
+  readonly wording?: Partial<Wording>;
   /** How far its clock is ahead of the world's. */
   readonly skewMs: number;
   /** What nobody knows for sure of Strava: whether `before` takes in its own second, and is refused in the future. */
@@ -82,12 +89,16 @@ export type AthleteDeed =
   | { readonly what: "delete"; readonly athlete: number; readonly activity: number }
   /** Takes the grant back at Strava. */
   | { readonly what: "revoke"; readonly athlete: number }
-  /** Signs in at the daemon's page. */
-  | { readonly what: "sign_in"; readonly athlete: number };
+  /** Signs in at the daemon's page; allows everything there unless it says otherwise. */
+  | { readonly what: "sign_in"; readonly athlete: number; readonly allows?: Allowed };
+
+/** What an athlete ticks on Strava's page. */
+export type Allowed = "all" | "nothing_private" | "no_activities" | "nothing";
 
 /** What goes wrong at Strava, or on the way to it. */
 export type StravaTrouble =
-  | { readonly what: "strava_fault"; readonly rule: FaultRule }
+  /** Of one athlete, or of all. */
+  | { readonly what: "strava_fault"; readonly rule: FaultRule; readonly athlete?: number }
   | { readonly what: "spend_quota"; readonly requests: number }
   | { readonly what: "other_client"; readonly share: number; readonly forMs: number }
   | {
@@ -98,9 +109,23 @@ export type StravaTrouble =
     }
   | { readonly what: "token_dies"; readonly athlete: number }
   /** No more than so many athletes may connect. */
-  | { readonly what: "capacity"; readonly athletes: number; readonly forMs: number }
+  | {
+      readonly what: "capacity";
+      readonly athletes: number;
+      readonly forMs: number;
+      readonly refusesAt?: CapacityRefusal;
+    }
   | { readonly what: "events_go_astray"; readonly levers: Partial<DeliveryLevers>; readonly forMs: number }
-  | { readonly what: "event_flood"; readonly events: number; readonly isGarbage: boolean };
+  | { readonly what: "event_flood"; readonly events: number; readonly of: FloodOf };
+
+/** What a flood of events says. */
+export type FloodOf =
+  | "activities" // that are there, and that are not
+  | "deletions" // of activities that are there
+  | "deauthorizations" // of athletes who did no such thing
+  | "foreign" // events of a subscription that is not ours
+  | "garbage" // that nobody can read
+  | "megabytes";
 
 /** What befalls the box, the process and its database. */
 export type MachineTrouble =

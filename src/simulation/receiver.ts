@@ -1,8 +1,8 @@
-import type { Reach } from "../alerts/post.ts";
 import type { Clock } from "../core/units.ts";
-import type { Holder } from "./edges.ts";
 
 export const RECEIVER_URL = "https://alerts.test/hook";
+
+const ANSWER_MS = 40;
 
 /** Whoever is told of troubles: counts what arrives, each message once, and is away at times. */
 export class Receiver {
@@ -26,15 +26,13 @@ export class Receiver {
     this.#awayUntilMs = Math.max(this.#awayUntilMs, this.#clock.nowMs() + durationMs);
   }
 
-  reach(process: Holder): Reach {
-    return {
-      resolve: () => Promise.resolve(["192.0.43.10"]),
-      fetch: (request) => {
-        if (!process.isAlive()) return new Promise(() => {});
-        if (this.#clock.nowMs() < this.#awayUntilMs) return Promise.resolve(new Response("away", { status: 503 }));
-        this.#ids.add(request.headers.get("webhook-id") ?? "none");
-        return Promise.resolve(new Response("ok"));
-      },
-    };
+  /** Takes a message when it arrives; the answer is on its way for a moment. */
+  receive({ headers }: Request): Promise<Response> {
+    const isThere = this.#clock.nowMs() >= this.#awayUntilMs;
+    if (isThere) this.#ids.add(headers.get("webhook-id") ?? "none");
+    const answer = isThere ? new Response("ok") : new Response("away", { status: 503 });
+    return new Promise((resolve) => {
+      this.#clock.after(ANSWER_MS, () => resolve(answer));
+    });
   }
 }

@@ -1,6 +1,7 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
 import type { StandingFound } from "./found.ts";
 import { findUntrueHold } from "./quota-checks.ts";
+import { shownOf } from "./race-at-strava.ts";
 import type { Scene } from "./scene.ts";
 
 /** So long a sync may be still beyond its threshold, till a check has come by and its finding stands. */
@@ -12,6 +13,8 @@ const LONGEST_WAIT_MS = DAY_MS + HOUR_MS;
 const LONGEST_BACKOFF_MS = 19 * MINUTE_MS;
 /** How well a daemon knows by how much its clock was set back. */
 const CLOCK_KNOWN_TO_MS = 12 * MINUTE_MS;
+/** How long after a window's end its reset is waited for. */
+const RESETS_WITHIN_MS = MINUTE_MS;
 /** A claim that failed is tried again a second later. */
 const CLAIMED_WITHIN_MS = 5_000;
 
@@ -27,7 +30,7 @@ export function checkStanding(scene: Scene): StandingFound | undefined {
     findIdlePlace(scene) ??
     findEndlessHold(scene) ??
     findUntrueHold(scene) ??
-    findLongBackoff(scene)
+    findLongWait(scene)
   );
 }
 
@@ -50,7 +53,14 @@ export function findRevivedBatch({ file }: Scene): StandingFound | undefined {
   return { invariant: "I3", says, graceMs: 0, key: "I3" };
 }
 
-type Still = { id: number; phase: string; stillMs: number; waitsUntilMs: number | null; reason: string | null };
+type Still = {
+  id: number;
+  phase: string;
+  stillMs: number;
+  isAtWork: 0 | 1;
+  waitsUntilMs: number | null;
+  reason: string | null;
+};
 
 /** I6: who makes no progress past the threshold waits with a reason, or is found. */
 function findSilentStall(scene: Scene): StandingFound | undefined {
@@ -59,14 +69,15 @@ function findSilentStall(scene: Scene): StandingFound | undefined {
   const { processor, context, thresholds } = daemon.parts;
   const upMs = time.nowMs() - daemon.startedAtMs;
   if (upMs < CHECK_GRACE_MS || !processor.view().isClaiming) return undefined;
-  if (scene.disturbances.was("wrong_clock", time.nowMs() - CHECK_GRACE_MS)) return undefined;
-  if (scene.disturbances.was("database_fails", time.nowMs() - CHECK_GRACE_MS)) return undefined;
+  const inItsWay = ["wrong_clock", "held_up", "database_fails"] as const;
+  if (inItsWay.some((what) => scene.disturbances.was(what, time.nowMs() - CHECK_GRACE_MS))) return undefined;
   const { stallAfterDiscoveryMs, stallAfterEnrichmentMs } = thresholds.view().current;
   const nowMs = machine.clock.nowMs();
   const thresholdMs = Math.max(stallAfterDiscoveryMs, stallAfterEnrichmentMs) + CHECK_GRACE_MS;
   const still = file.client
     .query<Still, [number]>(
       `SELECT s.id, s.phase, ?1 - max(s.last_progress_at_ms, s.started_at_ms) AS stillMs,
+         EXISTS (SELECT 1 FROM batches WHERE sync_id = s.id AND status = 'processing') AS isAtWork,
          (SELECT max(run_after_ms) FROM batches WHERE sync_id = s.id AND status = 'pending' AND run_after_ms > ?1) AS waitsUntilMs,
          (SELECT max(wait_reason) FROM batches WHERE sync_id = s.id AND status = 'pending' AND run_after_ms > ?1) AS reason
        FROM syncs s
@@ -76,10 +87,11 @@ function findSilentStall(scene: Scene): StandingFound | undefined {
     )
     .all(nowMs)
     .filter(({ stillMs }) => stillMs > thresholdMs);
-  for (const { id, phase, stillMs, waitsUntilMs, reason } of still) {
-    if (waitsUntilMs !== null && reason !== null && waitsUntilMs < nowMs + LONGEST_WAIT_MS) continue;
-    if (context.governor.hold("schedule") !== undefined || context.governor.hold("manual") !== undefined) continue;
-    if (upMs < thresholdMs || hasQueue(scene)) continue;
+  const isHeld = context.governor.hold("schedule") !== undefined || context.governor.hold("manual") !== undefined;
+  for (const { id, phase, stillMs, isAtWork, waitsUntilMs, reason } of still) {
+    const waits = waitsUntilMs !== null && reason !== null && waitsUntilMs < nowMs + LONGEST_WAIT_MS;
+    // Who is at work waits for nothing.
+    if (upMs < thresholdMs || (isAtWork === 0 && (waits || isHeld || hasQueue(scene)))) continue;
     const minutes = Math.round(stillMs / MINUTE_MS);
     return {
       invariant: "I6",
@@ -140,7 +152,7 @@ export function findWithdrawnWrongly({ file, strava }: Scene): StandingFound | u
     )
     .all();
   for (const { stravaId, activityId } of withdrawn) {
-    if (!strava.activities(stravaId).some(({ id }) => id === activityId)) continue;
+    if (!shownOf(strava, stravaId).some(({ id }) => id === activityId)) continue;
     const says = `Activity ${activityId} is withdrawn as no longer in the list, and it is in the list`;
     return { invariant: "I11", says, graceMs: 0, key: `I11 ${activityId}` };
   }
@@ -154,7 +166,7 @@ function findIdlePlace(scene: Scene): StandingFound | undefined {
   const { processor, context } = daemon.parts;
   if (!processor.view().isClaiming || time.nowMs() - daemon.startedAtMs < CHECK_GRACE_MS) return undefined;
   if (context.governor.hold("schedule") !== undefined) return undefined;
-  const inItsWay = ["wrong_clock", "database_fails", "rows_by_hand"] as const;
+  const inItsWay = ["wrong_clock", "held_up", "database_fails", "rows_by_hand"] as const;
   if (inItsWay.some((what) => disturbances.was(what, time.nowMs() - CHECK_GRACE_MS))) return undefined;
   const due = file.client
     .query<{ id: number; dueMs: number }, [number]>(
@@ -178,7 +190,7 @@ function findEndlessHold(scene: Scene): StandingFound | undefined {
   const { machine, daemon, time, disturbances, plan } = scene;
   if (daemon === undefined || machine.isAsleep() || time.nowMs() - daemon.startedAtMs < CHECK_GRACE_MS)
     return undefined;
-  const inItsWay = ["wrong_clock", "database_fails"] as const;
+  const inItsWay = ["wrong_clock", "held_up", "database_fails"] as const;
   if (inItsWay.some((what) => disturbances.was(what, time.nowMs() - CHECK_GRACE_MS))) return undefined;
   const hold = daemon.parts.context.governor.hold("schedule");
   if (hold === undefined) return undefined;
@@ -192,16 +204,19 @@ function findEndlessHold(scene: Scene): StandingFound | undefined {
   return { invariant: "I6", says, graceMs: 2 * MINUTE_MS, key: `hold ${hold.reason}` };
 }
 
-/** I6: a backoff is a matter of minutes. */
-function findLongBackoff({ file, machine, disturbances }: Scene): StandingFound | undefined {
+/** I6: who waits does so for what ends: a window that is full, or a backoff, which is a matter of minutes. */
+function findLongWait({ file, machine, disturbances, time, plan }: Scene): StandingFound | undefined {
   if (disturbances.was("rows_by_hand") || disturbances.was("wrong_clock")) return undefined;
+  const stravaMs = time.nowMs() + plan.strava.skewMs;
+  const restOf = (windowMs: number): number => windowMs - (stravaMs % windowMs) + RESETS_WITHIN_MS;
   const waiting = file.client
-    .query<{ id: number; forMs: number }, [number]>(
-      `SELECT id, run_after_ms - ?1 AS forMs FROM batches
-       WHERE status = 'pending' AND wait_reason = 'backoff' AND run_after_ms > ?1 + ${LONGEST_BACKOFF_MS}`,
+    .query<{ id: number; forMs: number; reason: string }, [number, number, number]>(
+      `SELECT id, run_after_ms - ?1 AS forMs, wait_reason AS reason FROM batches
+       WHERE status = 'pending' AND wait_reason IS NOT NULL AND run_after_ms > ?1 + CASE wait_reason
+         WHEN 'quota_15min' THEN ?2 WHEN 'quota_daily' THEN ?3 WHEN 'quota_reserve' THEN ?3 ELSE ${LONGEST_BACKOFF_MS} END`,
     )
-    .get(machine.clock.nowMs());
+    .get(machine.clock.nowMs(), restOf(QUARTER_MS), restOf(DAY_MS));
   if (waiting === null) return undefined;
-  const says = `Batch ${waiting.id} backs off for another ${Math.round(waiting.forMs / MINUTE_MS)} min`;
-  return { invariant: "I6", says, graceMs: 0, key: `backoff ${waiting.id}` };
+  const says = `Batch ${waiting.id} waits (${waiting.reason}) for another ${Math.round(waiting.forMs / MINUTE_MS)} min, longer than that can last`;
+  return { invariant: "I6", says, graceMs: 0, key: `wait ${waiting.id}` };
 }

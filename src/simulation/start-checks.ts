@@ -8,7 +8,8 @@ export function findLeftAtStart(scene: Scene, { parts, startedAtMs }: DaemonProc
   const { processor, context } = parts;
   const isFree = processor.view().isClaiming && processor.view().running < context.rules.concurrency;
   if (machine.isAsleep() || !isFree || context.governor.hold("schedule") !== undefined) return undefined;
-  if (disturbances.was("database_fails", startedAtMs) || disturbances.was("wrong_clock", startedAtMs)) return undefined;
+  const inItsWay = ["wrong_clock", "held_up", "database_fails"] as const;
+  if (inItsWay.some((what) => disturbances.was(what, startedAtMs))) return undefined;
   const abandoned = file.client
     .query<{ id: number }, [string, number]>(
       "SELECT id FROM batches WHERE status = 'processing' AND owner <> ?1 AND leased_at_ms < ?2",

@@ -1,7 +1,7 @@
 import type { SandboxActivity } from "../sandbox/activity.ts";
 import type { Found } from "./found.ts";
 import { isMadeUp } from "./hand.ts";
-import { isRaceAtStrava } from "./race-at-strava.ts";
+import { isRaceAtStrava, shownOf } from "./race-at-strava.ts";
 import type { World } from "./world.ts";
 
 type Athlete = { id: number; stravaId: number; status: string };
@@ -53,7 +53,7 @@ export function findUntruth(world: World): Found | undefined {
         .all(id)
         .map((race) => [race.activityId, race]),
     );
-    for (const activity of world.strava.activities(stravaId)) {
+    for (const activity of shownOf(world.strava, stravaId)) {
       if (!isRaceAtStrava(activity, world.config)) continue;
       const race = held.get(activity.id);
       held.delete(activity.id);

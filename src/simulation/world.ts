@@ -41,6 +41,8 @@ export class World implements Scene {
   readonly curses: Curses;
   readonly network: Network;
   readonly overheard = new Overheard();
+  /** Faults that were injected, by their id: in a word, what they do. */
+  readonly faults = new Map<string, string>();
   /** For choices that a plan leaves open. */
   readonly dice: Dice;
   /** The daemon; undefined while it is down. */
@@ -87,12 +89,13 @@ export class World implements Scene {
     });
   }
 
-  /** A second daemon on the same file; a crash of it is not followed by another start. */
-  startRival(): void {
-    if (this.rival !== undefined || this.machine.isAsleep()) return;
+  /** A second daemon on the same file; a crash of it is not followed by another start. @returns whether it was started. */
+  startRival(): boolean {
+    if (this.rival !== undefined || this.machine.isAsleep()) return false;
     this.#begin((process) => {
       this.rival = process;
     });
+    return true;
   }
 
   /** A process dies as by SIGKILL; the daemon is started again after a while. */
@@ -107,10 +110,10 @@ export class World implements Scene {
     this.outside.after(downMs, () => this.start());
   }
 
-  /** The daemon is asked to end, and started again after a while. */
-  stop(downMs: number): void {
+  /** The daemon is asked to end, and started again after a while. @returns whether it was there to be asked. */
+  stop(downMs: number): boolean {
     const process = this.daemon;
-    if (process === undefined || this.machine.isAsleep()) return;
+    if (process === undefined || this.machine.isAsleep()) return false;
     this.diary.note(`process ${process.number} is asked to stop`);
     process.stop().then(
       () => {
@@ -123,6 +126,7 @@ export class World implements Scene {
         if (!(error instanceof ProcessDied)) this.crash(process, downMs, `its stop failed: ${String(error)}`);
       },
     );
+    return true;
   }
 
   noteHappened(what: string): void {
@@ -191,8 +195,8 @@ export class World implements Scene {
       machine: this.machine,
       overheard: this.overheard,
       nowMs: () => this.time.nowMs(),
-      reach: (process) => this.receiver.reach(process),
       carry: (process, request) => this.network.carry(process, request),
+      post: (process, request) => this.network.post(process, () => this.receiver.receive(request)),
       write: (process, line) => {
         this.diary.note(`process ${process.number} ${line}`);
         this.overheard.hear("log line", line);
@@ -212,6 +216,8 @@ export class World implements Scene {
       quota: { overall, read: { quarter: strava.quarterLimit, day: strava.dayLimit } },
       rotateRefreshTokens: strava.rotatesTokens,
       latencyMs: { min: strava.latencyMs[0], max: strava.latencyMs[1] },
+      ...(strava.travelMs === undefined ? {} : { travelMs: { min: strava.travelMs[0], max: strava.travelMs[1] } }),
+      ...(strava.wording === undefined ? {} : { wording: strava.wording }),
       skewMs: strava.skewMs,
       beforeInclusive: strava.beforeInclusive,
       refuseFutureBefore: strava.refusesFutureBefore,
