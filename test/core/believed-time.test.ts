@@ -24,6 +24,7 @@ test("a clock that goes on as clocks do is believed, also where a night lies bet
 
 test("one that was set forty days ahead is believed a day more with each hour, and whole after those forty", () => {
   expect(hourly(40 * DAY_MS, 1)).toBe(ahead(25 * HOUR_MS));
+  expect(believedTime(NOW, { believedMs: epochMs(0), toldMs: undefined })).toBe(epochMs(25 * HOUR_MS));
   expect(hourly(40 * DAY_MS, 39)).toBe(ahead(39 * 25 * HOUR_MS));
   expect(hourly(40 * DAY_MS, 40)).toBe(ahead(40 * DAY_MS + 40 * HOUR_MS));
 });

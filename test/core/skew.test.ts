@@ -31,6 +31,7 @@ test("a body that takes its time says nothing of the clocks: the header was writ
   expect([-501, -500, 0, 600, 601].map(after)).toEqual([-500, -500, 0, 600, 600]);
   // Too slow an answer, its body counted, may have slept in the middle.
   expect(narrowedSkew(0, -10_500, 10_001, 9_900)).toBe(0);
+  expect(narrowedSkew(-10_500, -10_500, 10_001, 9_900)).toBe(-10_500);
 });
 
 test("a very slow answer proves little: nobody takes the time that it took for a difference of clocks", () => {
