@@ -572,4 +572,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     breaks: ["I6"],
   },
+  {
+    name: "alert-told-again",
+    says: "a trouble that goes on is told of again as if it were new",
+    changes: [
+      {
+        file: "src/core/alert-rules.ts",
+        find: "if (notifiedAtMs !== null) {",
+        replace: "if (notifiedAtMs !== null && closedAtMs !== null) {",
+      },
+    ],
+    breaks: ["I8"],
+  },
 ];

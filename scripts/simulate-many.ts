@@ -120,7 +120,7 @@ function report(): number {
   let coreMs = 0;
   for (const simulated of done.values()) {
     addRun(tally, simulated);
-    coreMs += simulated.tookMs;
+    coreMs += simulated.coreMs;
   }
   print(renderTally(tally));
   const ratio = Math.round(tally.simulatedMs / Math.max(1, coreMs));

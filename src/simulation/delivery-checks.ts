@@ -4,6 +4,18 @@ import type { World } from "./world.ts";
 
 type Message = { id: number; webhookId: string; outcome: string | null; triedMs: number };
 
+/** I8: a trouble is told of once to each channel, and then only reminded of. */
+export function findToldTwice({ file }: World): Found | undefined {
+  const twice = file.client
+    .query<{ trouble: number; count: number }, []>(
+      `SELECT trouble_id AS trouble, count(*) AS count FROM alert_messages
+       WHERE kind = 'alert' AND trouble_id IS NOT NULL GROUP BY trouble_id, channel_id HAVING count(*) > 1`,
+    )
+    .get();
+  if (twice === null) return undefined;
+  return { invariant: "I8", says: `Trouble ${twice.trouble} was told of ${twice.count} times as if it were new` };
+}
+
 /** Who is to be told has been told, at the end, when the receiver is there; or it was tried for a day. */
 export function findUndelivered({ file, receiver, disturbances }: World): Found | undefined {
   const messages = file.client

@@ -1,7 +1,7 @@
 import { findOverspentAttempts } from "./attempt-checks.ts";
 import { findWrongCounters, findWrongLedger } from "./book-checks.ts";
 import { ADMIN_TOKEN, CLIENT_SECRET } from "./daemon-process.ts";
-import { findUndelivered } from "./delivery-checks.ts";
+import { findToldTwice, findUndelivered } from "./delivery-checks.ts";
 import type { Disturbance } from "./disturbances.ts";
 import type { Found } from "./found.ts";
 import { findLostEdit, findPendingRaces, findUntruth } from "./truth-checks.ts";
@@ -18,6 +18,7 @@ export function checkFinally(world: World): Found | undefined {
     findUnjudged(world) ??
     findSilentFailure(world) ??
     findUndelivered(world) ??
+    findToldTwice(world) ??
     findSecret(world) ??
     findDamage(world)
   );

@@ -117,11 +117,14 @@ function runningSyncAt(world: World, place: number): number | undefined {
   );
 }
 
+/** The last sync of the athlete at a place of the club, or, where another's has left something failed, that one. */
 function lastSyncAt(world: World, place: number): number | undefined {
-  const athlete = athleteAt(world, place);
-  return athlete === undefined
-    ? undefined
-    : idOf(world, "SELECT max(id) AS id FROM syncs WHERE athlete_id = ?1 AND status <> 'in_progress'", athlete);
+  return idOf(
+    world,
+    `SELECT s.id FROM syncs s WHERE s.status <> 'in_progress'
+     ORDER BY EXISTS (SELECT 1 FROM races r WHERE r.settled_in_sync_id = s.id AND r.enrichment = 'failed') DESC, s.athlete_id <> ?1, s.id DESC LIMIT 1`,
+    athleteAt(world, place) ?? 0,
+  );
 }
 
 function idOf(world: World, sql: string, value: number): number | undefined {
