@@ -584,4 +584,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ],
     breaks: ["I8"],
   },
+  {
+    name: "refusal-is-proof",
+    says: "a token that was refused for a newer one that was lost is taken for a grant that has ended, and its athlete erased",
+    changes: [
+      {
+        file: "src/sync/events/verify-grant.ts",
+        find: 'answer.got === "reconnect" && answer.isProof && answer.refused',
+        replace: 'answer.got === "reconnect" && answer.refused',
+      },
+    ],
+    breaks: ["lost"],
+  },
 ];

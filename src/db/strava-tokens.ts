@@ -1,8 +1,8 @@
 import { eq, sql } from "drizzle-orm";
-import type { AthleteId } from "../core/units.ts";
+import type { AthleteId, EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
 import { stravaTokens } from "./schema.ts";
-import { oncePerDb } from "./statement.ts";
+import { oncePerDb, statement } from "./statement.ts";
 
 export type SealedTokens = typeof stravaTokens.$inferSelect;
 
@@ -18,6 +18,15 @@ const readTokens = oncePerDb((db) =>
     .where(eq(stravaTokens.athleteId, sql.placeholder("athleteId")))
     .prepare(),
 );
+
+const noteAsked = statement<unknown, [number | null, number]>(
+  "UPDATE strava_tokens SET refresh_asked_at_ms = ?1 WHERE athlete_id = ?2",
+);
+
+/** Notes since when an answer to a refresh is missing; null: none is. */
+export function noteRefreshAsked(db: Db, athleteId: AthleteId, sinceMs: EpochMs | null): void {
+  noteAsked(db).run(sinceMs, athleteId);
+}
 
 /** Stores a pair in place of the one before. Always before the new pair is used: the old one may be dead already. */
 export function storeSealedTokens(db: Db, tokens: SealedTokens): void {

@@ -137,5 +137,4 @@ function findWrongSums({ file }: World): Found | undefined {
 }
 
 /** What an erased athlete had is gone from the rows, and stays in the counters. */
-const hasErased = ({ happened, disturbances }: World): boolean =>
-  "erase_athlete" in happened || "revoke" in happened || disturbances.was("rows_by_hand");
+const hasErased = ({ mayBeErased, disturbances }: World): boolean => mayBeErased || disturbances.was("rows_by_hand");

@@ -43,6 +43,11 @@ export class Disturbances {
     this.#disturb("clock_set_forward", forMs);
   }
 
+  /** A request has met a fault at Strava. */
+  faultMet(action: FaultAction): void {
+    for (const disturbance of disturbancesByFault(action)) this.#disturb(disturbance, 0);
+  }
+
   /** Somebody has changed rows. */
   handActed(): void {
     this.#disturb("rows_by_hand", 0);
@@ -80,15 +85,12 @@ function disturbancesOf(happening: Happening): readonly Disturbance[] {
     case "locked":
       // A lock that is given back in time is waited for.
       return happening.forMs < LOCK_WAITED_FOR_MS ? ["held_up"] : ["held_up", "database_fails"];
-    case "strava_fault":
-      return disturbancesByFault(happening.rule.action);
     default:
       return [];
   }
 }
 
 function durationOf(happening: Happening): number {
-  if (happening.what === "strava_fault") return happening.rule.forMs ?? Number.POSITIVE_INFINITY;
   return "forMs" in happening ? happening.forMs : 0;
 }
 

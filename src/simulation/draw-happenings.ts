@@ -9,6 +9,7 @@ import {
 import { drawClockFarAhead } from "./draw-clock-far-ahead.ts";
 import { drawClockSetBack } from "./draw-clock-set-back.ts";
 import { drawClockSetRight } from "./draw-clock-set-right.ts";
+import { drawLostPair } from "./draw-lost-pair.ts";
 import { DEED_NAMES } from "./hand.ts";
 import type { AthleteDeed, Happening, MachineTrouble, Moment, PersonsDeed, Setting, StravaTrouble } from "./plan.ts";
 import type { Rolls } from "./rolls.ts";
@@ -67,6 +68,7 @@ export function drawHappenings(rolls: Rolls, plan: Setting, weeks: number): read
   if (troubles > 0 && rolls.chance(0.4)) addAll(drawClockSetRight(rolls, anyTime()));
   if (troubles > 0 && rolls.chance(0.15)) addAll(drawClockFarAhead(rolls, anyTime()));
   if (troubles > 0 && rolls.chance(0.15)) addAll(drawClockSetBack(rolls, plan, anyTime()));
+  if (troubles > 0 && rolls.chance(0.15)) addAll(drawLostPair(rolls, anyTime()));
   return happenings.sort((a, b) => a.afterMs - b.afterMs);
 }
 

@@ -1,5 +1,4 @@
 import type { StravaEvent } from "../sandbox/event-delivery.ts";
-import type { FaultAction } from "../sandbox/faults.ts";
 import { personAt } from "./happen-to-athletes.ts";
 import type { FloodOf, StravaTrouble } from "./plan.ts";
 import type { World } from "./world.ts";
@@ -14,7 +13,7 @@ export function happenAtStrava(world: World, trouble: StravaTrouble): boolean {
     case "strava_fault": {
       const { rule, athlete } = trouble;
       const of = athlete === undefined ? {} : { athlete: personAt(world, athlete).stravaId };
-      world.faults.set(strava.injectFault({ ...rule, match: { ...rule.match, ...of } }), nameOf(rule.action));
+      world.faults.set({ ...rule, match: { ...rule.match, ...of } });
       return false;
     }
     case "spend_quota":
@@ -43,17 +42,6 @@ export function happenAtStrava(world: World, trouble: StravaTrouble): boolean {
       return flood(world, trouble);
     default:
       return trouble satisfies never;
-  }
-}
-
-const nameOf = (action: FaultAction): string =>
-  action.type === "status" ? `Strava answers ${action.status}` : `Strava: ${action.type}`;
-
-/** A fault has happened when a request has met it. */
-export function noteFaultsMet(world: World): void {
-  const met = new Set(world.strava.ledger().map(({ faultId }) => faultId));
-  for (const [id, name] of world.faults) {
-    if (met.has(id)) world.noteHappened(name);
   }
 }
 

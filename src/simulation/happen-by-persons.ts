@@ -34,6 +34,7 @@ export function happenByPersons(world: World, deed: PersonsDeed): void {
     }
     case "erase_athlete": {
       const id = athleteAt(world, deed.athlete);
+      world.mayBeErased ||= id !== undefined;
       if (id !== undefined) ask(world, deed.what, "DELETE", `/api/admin/athletes/${id}`);
       return;
     }

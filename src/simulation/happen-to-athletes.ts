@@ -33,6 +33,7 @@ export function happenToAthletes(world: World, deed: AthleteDeed): boolean {
       return true;
     }
     case "revoke":
+      world.mayBeErased = true;
       strava.revokeGrant(person.stravaId);
       return person.isConnected;
     case "sign_in": {

@@ -38,20 +38,24 @@ export class Network {
   readonly #edges: Edges;
   readonly #clock: Clock;
   readonly #strava: Fetch;
+  readonly #answered: () => void;
   readonly #listen: { sent(errand: Errand): void; heard(errand: Errand, status: number): void };
   readonly errands: Errand[] = [];
 
+  /** @param parts.answered is called when Strava has answered, or has failed to, whoever hears of it. */
   constructor(parts: {
     machine: Machine;
     edges: Edges;
     clock: Clock;
     strava: Fetch;
+    answered: () => void;
     listen: { sent(errand: Errand): void; heard(errand: Errand, status: number): void };
   }) {
     this.#machine = parts.machine;
     this.#edges = parts.edges;
     this.#clock = parts.clock;
     this.#strava = parts.strava;
+    this.#answered = parts.answered;
     this.#listen = parts.listen;
   }
 
@@ -70,7 +74,9 @@ export class Network {
     };
     this.errands.push(errand);
     this.#listen.sent(errand);
-    return this.#hear(process, this.#strava(request), (status) => {
+    const answer = this.#strava(request);
+    answer.then(this.#answered, this.#answered);
+    return this.#hear(process, answer, (status) => {
       errand.heardAtMs = this.#clock.nowMs();
       errand.status = status;
       errand.commitsBefore = this.#edges.commitsOf(process);

@@ -108,6 +108,7 @@ export class Oracle {
   #checkAfter(line: string): Found | undefined {
     if (line.includes('"event":"sync.failed"')) return this.#findGroundlessFailure(line);
     if (line.includes('"event":"requests.stuck"')) return { invariant: "liveness", says: `It says of itself: ${line}` };
+    if (line.includes('"event":"athlete.erased"')) return this.#findErasedForNothing();
     if (line.includes('"event":"athlete.erased_by_clock"')) return this.#findErasedEarly();
     if (line.includes('"event":"batch.completed"')) return findWithdrawnWrongly(this.#scene);
     const isStart = line.includes('"event":"sync.started"');
@@ -131,14 +132,27 @@ export class Oracle {
     return findGroundlessFailure(this.#scene, { syncId, startedAtMs, deaths });
   }
 
+  /** A notice that is false erases nobody, unless Strava confirms it falsely, too. */
+  #findErasedForNothing(): Found | undefined {
+    const { mayBeErased, disturbances, time } = this.#scene;
+    if (mayBeErased || this.#isOldEnough() || disturbances.was("strava_faults", time.nowMs() - HOUR_MS))
+      return undefined;
+    return { invariant: "lost", says: "Somebody was erased, and nobody asked for it or took the access back" };
+  }
+
   /** Access that was lost in this life cannot have been gone for a month before a month of it has passed. */
   #findErasedEarly(): Found | undefined {
-    const livedMs = this.#scene.time.nowMs() - this.#bornAtMs;
-    if (livedMs >= ERASED_AFTER_MS - BELIEVED_FOR_MS) return undefined;
+    if (this.#isOldEnough()) return undefined;
+    const day = Math.ceil((this.#scene.time.nowMs() - this.#bornAtMs) / DAY_MS);
     return {
       invariant: "lost",
-      says: `Somebody was erased because their access had been gone for long, on day ${Math.ceil(livedMs / DAY_MS)}`,
+      says: `Somebody was erased because their access had been gone for long, on day ${day}`,
     };
+  }
+
+  /** Whether somebody's access can have been gone for a month. */
+  #isOldEnough(): boolean {
+    return this.#scene.time.nowMs() - this.#bornAtMs >= ERASED_AFTER_MS - BELIEVED_FOR_MS;
   }
 
   /** When somebody last signed in, by Strava's id: what is connected anew is listed anew. */

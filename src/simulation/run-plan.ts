@@ -1,7 +1,6 @@
 import { SECOND_MS } from "../core/units.ts";
 import { bringToAnEnd } from "./bring-to-an-end.ts";
 import { happen } from "./happen.ts";
-import { noteFaultsMet } from "./happen-at-strava.ts";
 import { askApi } from "./happen-by-persons.ts";
 import type { Breach } from "./oracle.ts";
 import type { Plan } from "./plan.ts";
@@ -84,7 +83,6 @@ function begin(world: World): void {
 }
 
 function resultOf(world: World): Ran {
-  noteFaultsMet(world);
   const { file, plan, oracle, network, edges, receiver, diary, time } = world;
   const count = (sql: string): number => file.client.query<{ n: number }, []>(sql).get()?.n ?? 0;
   const findings = file.client

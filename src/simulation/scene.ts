@@ -28,4 +28,6 @@ export type Scene = {
   readonly disturbances: Disturbances;
   readonly daemon: DaemonProcess | undefined;
   readonly rival: DaemonProcess | undefined;
+  /** Whether somebody was to be erased: by a person, or since the access was taken back. */
+  readonly mayBeErased: boolean;
 };

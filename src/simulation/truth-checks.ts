@@ -107,8 +107,8 @@ function differenceOf(race: Race, activity: SandboxActivity, { strava, curses }:
 }
 
 /** I9. */
-export function findLostEdit({ oracle, file, happened, disturbances }: World): Found | undefined {
-  const mayBeGone = ["erase_athlete", "revoke"].some((what) => what in happened) || disturbances.was("rows_by_hand");
+export function findLostEdit({ oracle, file, mayBeErased, disturbances }: World): Found | undefined {
+  const mayBeGone = mayBeErased || disturbances.was("rows_by_hand");
   for (const [id, edit] of oracle.edits) {
     const row = file.client
       .query<{ name: string | null; hidden: number }, [number]>(

@@ -9,6 +9,7 @@ import { Diary } from "./diary.ts";
 import { Disturbances } from "./disturbances.ts";
 import { ProcessDied } from "./driver.ts";
 import { Edges } from "./edges.ts";
+import { FaultsMet } from "./faults-met.ts";
 import { Machine } from "./machine.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
@@ -41,8 +42,7 @@ export class World implements Scene {
   readonly curses: Curses;
   readonly network: Network;
   readonly overheard = new Overheard();
-  /** Faults that were injected, by their id: in a word, what they do. */
-  readonly faults = new Map<string, string>();
+  readonly faults: FaultsMet;
   /** For choices that a plan leaves open. */
   readonly dice: Dice;
   /** The daemon; undefined while it is down. */
@@ -52,6 +52,8 @@ export class World implements Scene {
   starts = 0;
   /** What has really happened, and how often: not all that is planned comes to pass. */
   readonly happened: Record<string, number> = {};
+  /** Whether somebody was to be erased, whatever the answer was: it may have been lost. */
+  mayBeErased = false;
 
   constructor(plan: Plan, listen?: (line: string) => void) {
     this.plan = plan;
@@ -67,12 +69,14 @@ export class World implements Scene {
     curse(this.strava, this.curses);
     shortenPages(this.strava, plan.club);
     this.disturbances = new Disturbances(this.outside);
+    this.faults = new FaultsMet(this.strava, this.disturbances, (name) => this.noteHappened(name));
     this.oracle = new Oracle(this);
     this.network = new Network({
       machine: this.machine,
       edges: this.edges,
       clock: this.outside,
       strava: this.strava.fetch,
+      answered: () => this.faults.learn(),
       listen: this.oracle,
     });
   }

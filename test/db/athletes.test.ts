@@ -119,6 +119,7 @@ test("a new pair of tokens takes the place of the one before, for its athlete on
     refreshTokenSealed: `r-${value}`,
     expiresAtMs: later(1),
     updatedAtMs: NOW,
+    refreshAskedAtMs: null,
   });
   expect(readSealedTokens(db, id)).toBeUndefined();
   storeSealedTokens(db, pair("old"));

@@ -118,7 +118,7 @@ test("erasing an athlete takes races, syncs, batches, logs, listed activities an
   db.$client.run("INSERT INTO sync_logs (sync_id, at_ms, level, event, message) VALUES (?, 1, 'info', 'e', 'm')", [
     sync,
   ]);
-  db.$client.run("INSERT INTO strava_tokens VALUES (?, 'k', 'a', 'r', 1, 1)", [athlete]);
+  db.$client.run("INSERT INTO strava_tokens VALUES (?, 'k', 'a', 'r', 1, 1, NULL)", [athlete]);
   const other = insertRace(db);
   db.$client.run("DELETE FROM athletes WHERE id = ?", [athlete]);
   for (const table of ["syncs", "batches", "listed_activities", "sync_logs", "strava_tokens"])

@@ -10,13 +10,14 @@ import { holdError } from "./hold-looks.ts";
 
 /**
  * Strava told that an athlete has taken the access back. That is verified, never believed: only when Strava refuses the
- * refresh token twice is the athlete erased, at once, with whatever sync was in progress.
+ * refresh token twice is the athlete erased, at once, with whatever sync was in progress; and only where it cannot be
+ * refused for a newer one that was lost. Else the athlete has to connect again, and is erased when they do not.
  */
 export async function verifyGrant(context: SyncContext, processor: Processor, look: Look): Promise<LookResult> {
   const { athleteId, syncClass, signal, span: parent } = look;
   const answer = await context.tokens.verifyGrant({ athleteId, syncClass, signal, parent });
   if (answer.got === "called_off") return "called_off";
-  if (answer.got === "reconnect" && answer.refused !== undefined) {
+  if (answer.got === "reconnect" && answer.isProof && answer.refused !== undefined) {
     // Their events go with them.
     if (forgetAthlete(context, processor, athleteId, { refused: answer.refused })) return "revoked";
     return context.commits.soon(() => settleUnrevoked(context, look, CONNECTED_AGAIN));
@@ -40,7 +41,7 @@ function settleUnrevoked(
       applyVerdict(context, look, { aspects: "all", verdict: settled("false_alarm"), error: null });
       return "false_alarm";
     case "reconnect":
-      // Nothing is stored that Strava could be asked with.
+      // Nothing is stored that Strava could be asked with, or what is stored may be refused for our own loss.
       requireReconnect(context, look.athleteId, answer);
       applyVerdict(context, look, { aspects: "all", verdict: settled("needs_reconnect"), error: answer.reason });
       return "no_access";

@@ -3,7 +3,7 @@ import { readAthlete } from "../../db/athletes.ts";
 import type { Db } from "../../db/open.ts";
 import { deleteRevocation, insertRevocation, readRevocations, replaceRevokedToken } from "../../db/revocations.ts";
 import { BrokenSealError, type Seal, WrongKeyError } from "../../db/seal.ts";
-import { readSealedTokens, storeSealedTokens } from "../../db/strava-tokens.ts";
+import { noteRefreshAsked, readSealedTokens, storeSealedTokens } from "../../db/strava-tokens.ts";
 import type { TokenGrant } from "../../strava/reply.ts";
 
 /** Tokens as they are stored: sealed, each for its place. What writes is to be called inside a transaction. */
@@ -12,6 +12,8 @@ export type TokenStore = {
   store(athleteId: AthleteId, grant: TokenGrant): void;
   /** Stores what a refresh of `sent` brought. @returns false when the athlete has been erased meanwhile. */
   storeRefreshed(athleteId: AthleteId, sent: string, grant: TokenGrant): boolean;
+  /** A refresh of `sent` is about to be asked for (true), or was answered without a new pair (false). */
+  noteAsked(athleteId: AthleteId, sent: string, isUnderWay: boolean): void;
   /** An athlete's pair, opened; undefined when there is none that opens. */
   read(athleteId: AthleteId): OpenTokens | undefined;
   /** Whether a token that was refused is still the athlete's: they may have connected again since. */
@@ -25,7 +27,13 @@ export type TokenStore = {
 /** A token that Strava refused: what follows from that holds only as long as it is the athlete's. */
 export type RefusedToken = { readonly refreshToken: string } | { readonly accessToken: string };
 
-export type OpenTokens = { readonly accessToken: string; readonly refreshToken: string; readonly expiresAtMs: EpochMs };
+export type OpenTokens = {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresAtMs: EpochMs;
+  /** A refresh was asked for, and nobody heard the answer: Strava may have replaced the pair. */
+  readonly mayBeReplaced: boolean;
+};
 
 /** What a token is sealed for: a value copied to another row does not open there. */
 export const sealContext = (athleteId: AthleteId, which: "access" | "refresh"): string =>
@@ -45,6 +53,7 @@ export function createTokenStore({ db, clock, seal }: { db: Db; clock: Clock; se
       refreshTokenSealed: seal.seal(grant.refreshToken, sealContext(id, "refresh")),
       expiresAtMs: grant.expiresAtMs,
       updatedAtMs: clock.nowMs(),
+      refreshAskedAtMs: null,
     });
   }
 
@@ -56,6 +65,7 @@ export function createTokenStore({ db, clock, seal }: { db: Db; clock: Clock; se
         accessToken: seal.open(sealed.accessTokenSealed, sealContext(id, "access")),
         refreshToken: seal.open(sealed.refreshTokenSealed, sealContext(id, "refresh")),
         expiresAtMs: sealed.expiresAtMs,
+        mayBeReplaced: sealed.refreshAskedAtMs !== null,
       };
     } catch (error) {
       if (error instanceof BrokenSealError) return undefined;
@@ -93,6 +103,9 @@ export function createTokenStore({ db, clock, seal }: { db: Db; clock: Clock; se
       const revocation = sealForRevocation(id, grant);
       if (!replaceRevokedToken(db, revocation)) insertRevocation(db, revocation);
       return false;
+    },
+    noteAsked(id, sent, isUnderWay) {
+      if (read(id)?.refreshToken === sent) noteRefreshAsked(db, id, isUnderWay ? clock.nowMs() : null);
     },
     isCurrent(id, refused) {
       const stored = read(id);

@@ -1,3 +1,4 @@
+import type { Fault } from "../../core/fault.ts";
 import type { Hold } from "../../core/snapshot.ts";
 import type { SyncClass } from "../../core/sync.ts";
 import { type AthleteId, HOUR_MS } from "../../core/units.ts";
@@ -10,7 +11,13 @@ import type { RefusedToken, TokenStore } from "./token-store.ts";
 export type TokenAnswer =
   | { got: "token"; accessToken: string }
   /** Only the athlete can mend it: Strava refused this token, or (undefined) none is stored. */
-  | { got: "reconnect"; reason: string; refused: RefusedToken | undefined }
+  | {
+      got: "reconnect";
+      reason: string;
+      refused: RefusedToken | undefined;
+      /** Whether the grant has ended: no answer with a newer pair can have been lost. */
+      isProof: boolean;
+    }
   | { got: "hold"; hold: Hold } // the application has to wait
   | { got: "trouble"; error: string } // this try failed; another may not
   | { got: "called_off" };
@@ -41,12 +48,18 @@ const REFRESH_WITHIN_MS = HOUR_MS;
 const TRIES_MAX = 4;
 const REFUSED_TWICE =
   "Strava refused the refresh token twice: the athlete revoked the access, or a rotated token was lost.";
-const NOTHING_STORED: TokenAnswer = { got: "reconnect", reason: "No usable tokens are stored.", refused: undefined };
+const NOTHING_STORED: TokenAnswer = {
+  got: "reconnect",
+  reason: "No usable tokens are stored.",
+  refused: undefined,
+  isProof: false,
+};
 
 /**
  * Keeps every athlete's tokens. One refresh in flight per athlete; the new pair is committed before it is used, since
  * the old refresh token may be dead already; and when Strava refuses one, the row is read again before the athlete is
- * given up.
+ * given up. That a refresh is under way is committed before it is asked for: where its answer was lost, by a death or on
+ * the wire, a refusal of the old token proves nothing of the grant.
  */
 export function createTokenKeeper(options: {
   store: TokenStore;
@@ -75,8 +88,9 @@ export function createTokenKeeper(options: {
       for (let tries = 0; tries < TRIES_MAX; tries++) {
         const tokens = store.read(athleteId);
         if (tokens === undefined) return NOTHING_STORED;
-        const { refreshToken } = tokens;
+        const { refreshToken, mayBeReplaced } = tokens;
         const asker = { athleteId, phase: "token", syncClass } as const;
+        if (!mayBeReplaced) await commits.soon(() => store.noteAsked(athleteId, refreshToken, true));
         const { reply, hold } = await governor.requestUnmetered(asker, () => strava.refreshToken(refreshToken, signal));
         if (reply.ok) {
           const isTheirs = await commits.soon(() => store.storeRefreshed(athleteId, refreshToken, reply.value));
@@ -84,10 +98,13 @@ export function createTokenKeeper(options: {
           return isTheirs ? { got: "token", accessToken: reply.value.accessToken } : { got: "called_off" };
         }
         span.fail(reply.fault.message);
+        if (!mayBeReplaced && isAnswer(reply.fault)) {
+          await commits.soon(() => store.noteAsked(athleteId, refreshToken, false));
+        }
         if (hold !== undefined) return { got: "hold", hold };
         if (reply.fault.scope !== "athlete") return { got: "trouble", error: reply.fault.message };
         if (refusedOnce === refreshToken && store.isCurrent(athleteId, { refreshToken })) {
-          return { got: "reconnect", refused: { refreshToken }, reason: REFUSED_TWICE };
+          return { got: "reconnect", refused: { refreshToken }, reason: REFUSED_TWICE, isProof: !mayBeReplaced };
         }
         refusedOnce = refreshToken;
       }
@@ -128,6 +145,10 @@ export function createTokenKeeper(options: {
     },
   };
 }
+
+/** Whether Strava itself said that there is no new pair: not a gateway before it, and not in a text that was cut off. */
+const isAnswer = ({ status = 0, kind }: Fault): boolean =>
+  status >= 400 && kind !== "maintenance" && kind !== "garbage";
 
 /** Who is called off leaves; the refresh goes on for the others, and for whoever comes next. */
 function unlessCalledOff(signal: AbortSignal, refreshed: Promise<TokenAnswer>): Promise<TokenAnswer> {

@@ -105,6 +105,55 @@ describe("an athlete who took the access back", () => {
   });
 });
 
+describe("where a rotated pair may have been lost", () => {
+  const rotating = { sandbox: { rotateRefreshTokens: true } };
+
+  test("with an answer on the wire: a notice that is false erases nobody, and the athlete has to connect again", async () => {
+    const self = await connected(rotating);
+    const { engine } = self;
+    engine.sandbox.expireAccessToken(stravaIdOf(engine));
+    engine.sandbox.injectFault({ match: { kind: "token" }, action: { type: "lost_response" } });
+    await deliver(self, takenBack(stravaIdOf(engine)));
+    await engine.clock.advance(30 * MINUTE_MS);
+    expect(outcomesOf(engine)).toEqual(["needs_reconnect"]);
+    expect(readAthlete(engine.db, engine.athlete())).toMatchObject({ status: "needs_reconnect" });
+    expect(heldRaces(engine)).toHaveLength(3);
+  });
+
+  test("with the process that asked: the next one erases nobody either", async () => {
+    const self = await connected(rotating);
+    const { engine } = self;
+    engine.sandbox.expireAccessToken(stravaIdOf(engine));
+    // The pair that the dead process was about to store.
+    const stored = engine.db.$client.query("SELECT * FROM strava_tokens WHERE athlete_id = 1").get() as {
+      refresh_token_sealed: string;
+    };
+    engine.start(0);
+    await stepUntil(engine, () => requestsOf(engine, "token") === 1);
+    byHand(
+      engine.db,
+      `UPDATE strava_tokens SET refresh_token_sealed = '${stored.refresh_token_sealed}', refresh_asked_at_ms = 1 WHERE athlete_id = 1`,
+    );
+    await deliver(self, takenBack(stravaIdOf(engine)));
+    await engine.clock.advance(MINUTE_MS);
+    expect(readAthlete(engine.db, engine.athlete())).toMatchObject({ status: "needs_reconnect" });
+    expect(heldRaces(engine)).toHaveLength(3);
+  });
+
+  test("a new pair ends the doubt: who then takes the access back is erased", async () => {
+    const self = await connected();
+    const { engine } = self;
+    engine.sandbox.expireAccessToken(stravaIdOf(engine));
+    engine.sandbox.injectFault({ match: { kind: "token" }, action: { type: "lost_response" } });
+    await deliver(self, takenBack(stravaIdOf(engine)));
+    await engine.clock.advance(30 * MINUTE_MS);
+    expect(outcomesOf(engine)).toEqual(["false_alarm"]);
+    engine.sandbox.revokeGrant(stravaIdOf(engine));
+    await engine.clock.advance(SECOND_MS);
+    expect(readAthlete(engine.db, engine.athlete())).toBeUndefined();
+  });
+});
+
 describe("where Strava cannot say", () => {
   test("the athlete stays, and is asked about until it can", async () => {
     const self = await connected();

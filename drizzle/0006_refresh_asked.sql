@@ -1,0 +1,1 @@
+ALTER TABLE `strava_tokens` ADD `refresh_asked_at_ms` integer;
