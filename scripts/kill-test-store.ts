@@ -55,6 +55,7 @@ export type StoredRace = {
   readonly polyline: string | null;
   readonly description: string | null;
   readonly enrichment: string;
+  readonly error: string | null;
   readonly withdrawnAtMs: number | null;
 };
 
@@ -64,6 +65,7 @@ export function readRaces(databasePath: string): readonly StoredRace[] {
     all<StoredRace>(
       `SELECT a.strava_id AS stravaId, r.strava_activity_id AS activityId, r.name, r.distance_m AS distance,
          r.moving_s AS movingSeconds, r.start_at_ms AS startAtMs, r.polyline, r.description, r.enrichment,
+         r.enrichment_error AS error,
          r.withdrawn_at_ms AS withdrawnAtMs
        FROM races r JOIN athletes a ON a.id = r.athlete_id`,
     ),

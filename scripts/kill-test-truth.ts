@@ -51,12 +51,12 @@ function judgeRace(
   const held = own.filter((race) => race.activityId === activityId);
   const [race] = held;
   if (race === undefined || held.length !== 1) return [`race ${activityId} is stored ${held.length} times`];
-  const { name, distance, movingSeconds, startAtMs, polyline, description, enrichment, withdrawnAtMs } = race;
+  const { name, distance, movingSeconds, startAtMs, polyline, description, enrichment, error, withdrawnAtMs } = race;
   const map =
     typeof detail.map === "object" && detail.map !== null && "polyline" in detail.map ? detail.map : undefined;
   return differences(
     `race ${activityId}`,
-    { name, distance, movingSeconds, startAtMs, polyline, description, enrichment, withdrawnAtMs },
+    { name, distance, movingSeconds, startAtMs, polyline, description, enrichment, error, withdrawnAtMs },
     {
       name: detail.name,
       distance: detail.distance,
@@ -66,6 +66,7 @@ function judgeRace(
       polyline: map?.polyline || null,
       description: detail.description,
       enrichment: "enriched",
+      error: null,
       withdrawnAtMs: null,
     },
   );
@@ -81,4 +82,4 @@ function differences(
     .map(([field, value]) => `${what}: ${field} is ${brief(held[field])}, not ${brief(value)}`);
 }
 
-const brief = (value: unknown): string => String(JSON.stringify(value)).slice(0, 60);
+const brief = (value: unknown): string => String(JSON.stringify(value)).slice(0, 120);
