@@ -8,6 +8,8 @@ export type StoreState = {
   /** Strava's ids of the races that have no detail yet. */
   readonly pendingRaces: ReadonlySet<number>;
   readonly racesHeld: number;
+  /** Deaths in a row, without progress, of the live batch that met the most. */
+  readonly deathsInARow: number;
 };
 
 export type SyncState = {
@@ -35,6 +37,10 @@ export function readState(databasePath: string): StoreState {
       ),
     ),
     racesHeld: all("SELECT 1 FROM races").length,
+    deathsInARow:
+      all<{ deaths: number | null }>(
+        "SELECT max(deaths) AS deaths FROM batches WHERE status IN ('pending', 'processing')",
+      )[0]?.deaths ?? 0,
   }));
 }
 

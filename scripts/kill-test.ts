@@ -183,6 +183,7 @@ function report(kills: readonly Kill[], wrong: readonly string[]): void {
     "in flight",
     "asked again",
     "at work after",
+    "in a row",
   ];
   const rows = kills.map(({ phase, atMs, firstRequestMs, state, loss }, index) => [
     String(index + 1),
@@ -196,6 +197,7 @@ function report(kills: readonly Kill[], wrong: readonly string[]): void {
     loss.uncommitted === 0 ? "0" : `${loss.uncommitted} (${loss.oldestUncommittedMs} ms)`,
     String(loss.pages.length + loss.details.length),
     firstRequestMs === undefined ? "" : `${firstRequestMs} ms`,
+    String(state.deathsInARow),
   ]);
   const requests = strava.sandbox.ledger().length;
   const seconds = ((systemClock.nowMs() - startMs) / SECOND_MS).toFixed(1);

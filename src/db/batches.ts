@@ -187,18 +187,21 @@ export function endRun(db: Db, fence: Fence, after: AfterRun, nowMs: EpochMs): b
 
 const sweepStatement = statement<
   unknown,
-  [number, string | null, number, string, number, number | null, number, string | null, number]
+  [number, string | null, number, string, number, number | null, number, string | null, number, number]
 >(
-  `UPDATE batches SET status = ?4, attempts = ${attemptsIn("?5")}, completed_at_ms = ?6, run_after_ms = ?7, wait_reason = NULL, waits_until_ms = NULL,
-     error = ?8, exhausted = ?9, lease_token = NULL, lease_expires_at_ms = NULL
+  `UPDATE batches SET status = ?4, attempts = ${attemptsIn("?5")}, completed_at_ms = ?6, run_after_ms = iif(?10, min(run_after_ms, ?7), ?7),
+     wait_reason = NULL, waits_until_ms = NULL, error = ?8, exhausted = ?9, lease_token = NULL, lease_expires_at_ms = NULL
    WHERE id = ?1 AND lease_token IS ?2 AND ${attemptsIn("attempts")} = ${attemptsIn("?3")} AND status = 'processing'`,
 );
 
-/** Takes a batch from a worker that is gone. Guarded by what was seen: false when it has moved since. */
+/**
+ * Takes a batch from a worker that is gone. Guarded by what was seen: false when it has moved since.
+ * @param after.keepsItsPlace whether it is next of its sync, as it was when it was claimed, or goes behind what is due.
+ */
 export function sweepBatch(
   db: Db,
   seen: { batchId: BatchId; leaseToken: LeaseToken | null; attempts: number },
-  after: { status: "pending" | "failed"; attempts: number; error: string | null },
+  after: { status: "pending" | "failed"; attempts: number; error: string | null; keepsItsPlace: boolean },
   nowMs: EpochMs,
 ): boolean {
   const isFailed = after.status === "failed";
@@ -213,6 +216,7 @@ export function sweepBatch(
       nowMs,
       after.error,
       isFailed ? 1 : 0,
+      after.keepsItsPlace ? 1 : 0,
     ).changes > 0
   );
 }

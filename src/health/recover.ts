@@ -49,7 +49,13 @@ function recover(context: SyncContext, batch: BatchRow): boolean {
     ? `The daemon died ${deaths} times in a row while this batch ran, so the batch may be what kills it.`
     : batch.error;
   const seen = { batchId: batch.id, leaseToken: batch.leaseToken, attempts: batch.attempts };
-  const after = { status: isExhausted ? "failed" : "pending", attempts: batch.attempts, error } as const;
+  // Behind the others of its sync it would be met by deaths alone, with lives between them in which it had no turn.
+  const after = {
+    status: isExhausted ? "failed" : "pending",
+    attempts: batch.attempts,
+    error,
+    keepsItsPlace: true,
+  } as const;
   if (!sweepBatch(db, seen, after, nowMs)) return false;
   noteDeath(db, batch.id, deaths);
   recordFinding(context, sync, batch, deaths);

@@ -72,7 +72,7 @@ function takeBack(context: SyncContext, syncId: SyncId, seen: LeasedBatch, why: 
   const { db, clock, rules } = context;
   const after = afterLostLease(seen.attempts, rules.maxAttempts);
   const error = readBatch(db, seen.batchId)?.error ?? why;
-  if (!sweepBatch(db, seen, { ...after, error }, clock.nowMs())) return false;
+  if (!sweepBatch(db, seen, { ...after, error, keepsItsPlace: false }, clock.nowMs())) return false;
   if (after.status === "failed") {
     addToCounter(db, "batches_failed", 1, clock.nowMs());
     reconcile(context, syncId);

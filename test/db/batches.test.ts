@@ -287,7 +287,7 @@ test("a run ends its batch as the state machine says, and gives the lease back",
 test("a sweep takes a batch only as it was seen: another token, another attempt or another state, and it changes nothing", () => {
   const db = emptyDb();
   const id = held(db, { attempts: 2 });
-  const after = { status: "pending", attempts: 3, error: "Its lease was lost." } as const;
+  const after = { status: "pending", attempts: 3, error: "Its lease was lost.", keepsItsPlace: false } as const;
   const before = readBatch(db, id);
   expect(sweepBatch(db, { batchId: id, leaseToken: STALE, attempts: 2 }, after, NOW)).toBe(false);
   expect(sweepBatch(db, { batchId: id, leaseToken: null, attempts: 2 }, after, NOW)).toBe(false);
@@ -310,9 +310,23 @@ test("a sweep past the last attempt fails the batch for good, and takes one whos
   db.$client.run("PRAGMA ignore_check_constraints = ON");
   const id = held(db, { attempts: 4, leaseToken: null, leaseExpiresAtMs: null });
   db.$client.run("PRAGMA ignore_check_constraints = OFF");
-  const after = { status: "failed", attempts: 5, error: "lost" } as const;
+  const after = { status: "failed", attempts: 5, error: "lost", keepsItsPlace: false } as const;
   expect(sweepBatch(db, { batchId: id, leaseToken: null, attempts: 4 }, after, later(3))).toBe(true);
   expect(readBatch(db, id)).toMatchObject({ status: "failed", attempts: 5, exhausted: 1, completedAtMs: later(3) });
+});
+
+test("a sweep puts a batch behind what is due, or leaves it its place; never into the future", () => {
+  for (const [keepsItsPlace, placeMs, expectedMs] of [
+    [false, later(-5), NOW],
+    [true, later(-5), later(-5)],
+    [true, later(DAY_MS), NOW],
+  ] as const) {
+    const db = emptyDb();
+    const id = held(db, { runAfterMs: placeMs });
+    const seen = { batchId: id, leaseToken: TOKEN, attempts: 0 };
+    expect(sweepBatch(db, seen, { status: "pending", attempts: 0, error: null, keepsItsPlace }, NOW)).toBe(true);
+    expect(readBatch(db, id)?.runAfterMs).toBe(expectedMs);
+  }
 });
 
 test("batches of a sync are numbered on from its highest, each sync for itself", () => {

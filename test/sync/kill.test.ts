@@ -33,6 +33,30 @@ test("I4, I7: killed at any moment of a sync, it goes on after the restart, and 
   expect(moments).toBeGreaterThan(15);
 });
 
+test("a batch that a death cut off is the next of its sync: no five lives in a row give it a turn too short to get on", async () => {
+  let engine = createTestEngine({
+    sandbox: { club: { athletes: 1, activitiesEach: 60, racesEach: 12 }, latencyMs: 50 },
+    rules: { enrichmentBatchSize: 3 },
+  });
+  const syncId = engine.start();
+  const runs = () =>
+    engine.db.$client.query("SELECT runs, deaths FROM batches WHERE type = 'enrichment' ORDER BY number").all();
+  while (runs().length === 0) await engine.clock.fireNext();
+  await engine.clock.advance(10);
+  for (const [life, expected] of [
+    [1, 1],
+    [2, 2],
+    [3, 3],
+  ]) {
+    expect(runs()).toMatchObject([{ runs: life }, { runs: 0 }, { runs: 0 }, { runs: 0 }]);
+    engine = engine.rebooted();
+    expect(runs()).toMatchObject([{ deaths: expected }, { deaths: 0 }, { deaths: 0 }, { deaths: 0 }]);
+    await engine.clock.advance(10);
+  }
+  await tickMinutes(engine, 2);
+  expect(readSync(engine.db, syncId)).toMatchObject({ status: "completed", racesEnriched: 12, racesFailed: 0 });
+});
+
 test("a batch during which the daemon died five times in a row without progress counts as exhausted, and is split", async () => {
   let engine = createTestEngine({
     sandbox: { club: { athletes: 1, activitiesEach: 60, racesEach: 4 }, latencyMs: 50 },
