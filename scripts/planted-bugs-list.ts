@@ -66,8 +66,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     changes: [
       {
         file: "src/health/recover.ts",
-        find: `after = { status: isExhausted ? "failed" : "pending", attempts: batch.attempts, error }`,
-        replace: `after = { status: isExhausted ? "failed" : "pending", attempts: batch.attempts + 1, error }`,
+        find: `attempts: batch.attempts,
+    error,`,
+        replace: `attempts: batch.attempts + 1,
+    error,`,
       },
     ],
     breaks: ["attempts"],
