@@ -1,5 +1,6 @@
 import { type Answer, htmlAnswer, jsonAnswer, jsonTextAnswer } from "./answer.ts";
 import type { FaultAction } from "./faults.ts";
+import type { LedgerEntry } from "./ledger.ts";
 import { knownBody, MAINTENANCE_PAGE } from "./strava-errors.ts";
 
 /** What `fetch` throws when the peer closes the connection without an answer. */
@@ -41,13 +42,19 @@ export function spoilHeaders(headers: Record<string, string>, action: FaultActio
 }
 
 /** What reaches the client of the answer that Strava gave. */
-export function spoilAnswer(answer: Answer, action: FaultAction | undefined, stravaId: number | undefined): Answer {
+export function spoilAnswer(
+  answer: Answer,
+  action: FaultAction | undefined,
+  { kind, stravaId }: Pick<LedgerEntry, "kind" | "stravaId">,
+): Answer {
   switch (action?.type) {
     case "truncated":
       return { ...answer, text: answer.text.slice(0, Math.floor(answer.text.length / 2)) };
     case "empty":
       return { ...answer, text: "" };
     case "wrong_athlete": {
+      // It is an activity that is another's. Who a token belongs to, only Strava's word can tell.
+      if (kind === "token") return answer;
       const id = stravaId ?? 0;
       return { ...answer, text: answer.text.replaceAll(`"athlete":{"id":${id},`, `"athlete":{"id":${id + 1},`) };
     }

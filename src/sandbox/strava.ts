@@ -98,7 +98,7 @@ export class Strava {
       call.kind === "subscription"
         ? await this.#subscribe(call, entry, action, headers)
         : this.#act(call, entry, action, headers);
-    const answer = spoilAnswer(given, action, entry.stravaId);
+    const answer = spoilAnswer(given, action, entry);
 
     const delayMs = this.#latencyMs() + (action?.type === "slow" ? action.ms : 0);
     if (delayMs > 0) await waitOut(this.#clock, delayMs, request.signal);

@@ -137,4 +137,5 @@ function findWrongSums({ file }: World): Found | undefined {
 }
 
 /** What an erased athlete had is gone from the rows, and stays in the counters. */
-const hasErased = ({ mayBeErased, disturbances }: World): boolean => mayBeErased || disturbances.was("rows_by_hand");
+const hasErased = ({ oracle, mayBeErased, disturbances }: World): boolean =>
+  oracle.hasErased || mayBeErased || disturbances.was("rows_by_hand");

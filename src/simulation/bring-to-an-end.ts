@@ -152,7 +152,7 @@ function startFullSyncs(world: World): () => boolean {
     if (row?.status === "in_progress") return false;
     if (row?.status === "completed") return true;
     // Nothing disturbs it, so that it can only have been restarted: once more, and no more.
-    if (row?.status === "failed")
+    if (row?.status === "failed" && !mayHaveLostPair(world, athleteAt(world, place)))
       world.oracle.break("liveness", `Sync ${id} of an athlete whom nothing disturbs has failed`);
     const tries = (failed.get(place) ?? 0) + 1;
     failed.set(place, tries);
@@ -167,6 +167,11 @@ function startFullSyncs(world: World): () => boolean {
   };
   return () => places.every(hasCompleted);
 }
+
+/** Where Strava rotates, a fault may have lost a pair, and only now the old one is refused: the athlete signs in again. */
+const mayHaveLostPair = ({ file, plan }: World, athlete: number | undefined): boolean =>
+  plan.strava.rotatesTokens &&
+  file.client.query("SELECT 1 FROM athletes WHERE id = ?1 AND status = 'needs_reconnect'").get(athlete ?? 0) !== null;
 
 function retryFailures(world: World): void {
   for (const [place] of world.strava.people().entries()) {

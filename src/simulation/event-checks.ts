@@ -47,6 +47,7 @@ function findUnheeded(world: World, told: Told): string | undefined {
   // Whoever was erased meanwhile took what was told of them along.
   if (row?.outcome == null || row.status !== "connected" || LEFT_TO_THE_LIST.has(row.outcome)) return undefined;
   if (world.oracle.signedIn(told.owner_id) >= toldAtMs) return undefined;
+  if (world.oracle.lastChangedUntold(told.object_id) >= toldAtMs) return undefined;
   const held = file.client
     .query<Held, [number, number]>(
       `SELECT r.withdrawn_at_ms IS NOT NULL AS withdrawn, r.name FROM races r JOIN athletes a ON a.id = r.athlete_id

@@ -28,8 +28,10 @@ export function happenToAthletes(world: World, deed: AthleteDeed): boolean {
     case "delete": {
       const activity = activityAt(world, person, deed.activity);
       if (activity === undefined) return false;
+      const toldBefore = strava.events().length;
       if (deed.what === "delete") strava.deleteActivity(activity.id);
       else strava.updateActivity(activity.id, changeTo(deed.to, activity));
+      if (strava.events().length === toldBefore) world.oracle.changedUntold(activity.id);
       return true;
     }
     case "revoke":

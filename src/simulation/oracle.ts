@@ -10,9 +10,10 @@ import { findLease, findLostLease, isStored } from "./leases.ts";
 import { detailAskedFor, type Errand, isMetered } from "./network.ts";
 import { findOverspending, isRefusedForOthers, isSpendingOfOthers } from "./quota-checks.ts";
 import type { Scene } from "./scene.ts";
-import { checkStanding, findRevivedBatch, findTwoSyncs, findWithdrawnWrongly } from "./standing-checks.ts";
+import { checkStanding, findRevivedBatch, findTwoSyncs } from "./standing-checks.ts";
 import { findLeftAtStart } from "./start-checks.ts";
 import { StoredTokens } from "./stored-tokens.ts";
+import { Withdrawals } from "./withdrawal-checks.ts";
 
 /** What must hold and does not, for the first time. */
 export type Breach = {
@@ -57,6 +58,11 @@ export class Oracle {
   /** When syncs started, truly. */
   readonly #started = new Map<number, number>();
   readonly tokens = new StoredTokens(SEAL_KEY);
+  readonly #withdrawals = new Withdrawals();
+  /** When an activity was last changed in a way that Strava tells nobody of. */
+  readonly #changedUntold = new Map<number, number>();
+  /** Whether somebody has been erased, for whatever reason. */
+  hasErased = false;
   readonly #dead = new Set<DaemonProcess>();
   breach: Breach | undefined;
   refusals = 0;
@@ -107,10 +113,11 @@ export class Oracle {
   /** What has just been committed, and is told of, is looked at. */
   #checkAfter(line: string): Found | undefined {
     if (line.includes('"event":"sync.failed"')) return this.#findGroundlessFailure(line);
+    if (line.includes('"event":"athlete.erased')) this.hasErased = true;
     if (line.includes('"event":"requests.stuck"')) return { invariant: "liveness", says: `It says of itself: ${line}` };
     if (line.includes('"event":"athlete.erased"')) return this.#findErasedForNothing();
     if (line.includes('"event":"athlete.erased_by_clock"')) return this.#findErasedEarly();
-    if (line.includes('"event":"batch.completed"')) return findWithdrawnWrongly(this.#scene);
+    if (line.includes('"event":"batch.completed"')) return this.#findWithdrawnWrongly();
     const isStart = line.includes('"event":"sync.started"');
     if (!isStart && !line.includes('"event":"sync.completed"')) return undefined;
     const { sync_id: syncId } = JSON.parse(line) as { sync_id: number };
@@ -130,6 +137,14 @@ export class Oracle {
     if (startedAtMs === undefined) return undefined;
     const deaths = [...this.#dead].filter((process) => process.startedAtMs >= startedAtMs).length + 1;
     return findGroundlessFailure(this.#scene, { syncId, startedAtMs, deaths });
+  }
+
+  #findWithdrawnWrongly(): Found | undefined {
+    return this.#withdrawals.findWrong(
+      this.#scene,
+      // Of a sync that nobody told of it is not known when it started.
+      (stravaId, syncId) => (this.#changed.get(stravaId) ?? 0) >= (this.#started.get(syncId) ?? 0),
+    );
   }
 
   /** A notice that is false erases nobody, unless Strava confirms it falsely, too. */
@@ -169,6 +184,16 @@ export class Oracle {
   /** Somebody changes an athlete's activities at Strava. */
   changedActivities(stravaId: number): void {
     this.#changed.set(stravaId, this.#scene.time.nowMs());
+  }
+
+  /** Somebody changes an activity, and Strava tells nobody. */
+  changedUntold(activityId: number): void {
+    this.#changedUntold.set(activityId, this.#scene.time.nowMs());
+  }
+
+  /** When an activity was last changed without a word of Strava's; 0: never. */
+  lastChangedUntold(activityId: number): number {
+    return this.#changedUntold.get(activityId) ?? 0;
   }
 
   /** What holds in every state that is committed (I2, I3), and costs little to look at. */
@@ -396,6 +421,7 @@ export class Oracle {
   #look(): void {
     if (this.breach !== undefined) return;
     this.#scene.outside.after(LOOK_EVERY_MS, () => this.#look());
+    this.must(this.#findWithdrawnWrongly());
     const found = checkStanding(this.#scene);
     if (found?.graceMs === 0) this.break(found.invariant, found.says);
     else if (found !== undefined) this.#scene.outside.after(found.graceMs, () => this.#lookAgain(found));

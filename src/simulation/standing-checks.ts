@@ -1,7 +1,6 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
 import type { StandingFound } from "./found.ts";
 import { findUntrueHold } from "./quota-checks.ts";
-import { shownOf } from "./race-at-strava.ts";
 import type { Scene } from "./scene.ts";
 
 /** So long a sync may be still beyond its threshold, till a check has come by and its finding stands. */
@@ -26,7 +25,6 @@ export function checkStanding(scene: Scene): StandingFound | undefined {
     findSilentStall(scene) ??
     findTooManyRemedies(scene) ??
     findTooManyRemediesADay(scene) ??
-    findWithdrawnWrongly(scene) ??
     findIdlePlace(scene) ??
     findEndlessHold(scene) ??
     findUntrueHold(scene) ??
@@ -141,22 +139,6 @@ function findTooManyRemediesADay({ file, config, disturbances }: Scene): Standin
   if (flapping === null) return undefined;
   const says = `Sync ${flapping.syncId} had ${flapping.count} remedies within a day, and may have ${config.maxRemedies}`;
   return { invariant: "I8", says, graceMs: 0, key: "I8" };
-}
-
-/** I11: a race is withdrawn as vanished only where Strava lists it no more. */
-export function findWithdrawnWrongly({ file, strava }: Scene): StandingFound | undefined {
-  const withdrawn = file.client
-    .query<{ stravaId: number; activityId: number }, []>(
-      `SELECT a.strava_id AS stravaId, r.strava_activity_id AS activityId FROM races r JOIN athletes a ON a.id = r.athlete_id
-       WHERE r.withdrawn_at_ms IS NOT NULL AND r.withdrawn_reason = 'no longer in the list'`,
-    )
-    .all();
-  for (const { stravaId, activityId } of withdrawn) {
-    if (!shownOf(strava, stravaId).some(({ id }) => id === activityId)) continue;
-    const says = `Activity ${activityId} is withdrawn as no longer in the list, and it is in the list`;
-    return { invariant: "I11", says, graceMs: 0, key: `I11 ${activityId}` };
-  }
-  return undefined;
 }
 
 /** What is due is claimed at once, and waits for no tick, where there is a place for it. */

@@ -274,3 +274,11 @@ describe("clubs of an athlete", () => {
     expect(() => place.sandbox.setClubs(1, [])).toThrow(RangeError);
   });
 });
+
+test("whose a token is stays Strava's word where activities are said to be another athlete's", async () => {
+  const { place, stranger } = door();
+  const { code } = led(await agree(place, stranger));
+  place.sandbox.injectFault({ action: { type: "wrong_athlete" } });
+  expect(await json(exchange(place, code))).toMatchObject({ athlete: { id: stranger } });
+  expect(place.sandbox.ledger().at(-1)?.faultId).toBeDefined();
+});
