@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { systemClock } from "../src/clock.ts";
 import { DAY_MS, SECOND_MS } from "../src/core/units.ts";
 import { addRun, createTally, renderTally } from "../src/simulation/tally.ts";
+import { fingerprintSources } from "./simulate-many-sources.ts";
 import type { SimulatedSeed } from "./simulate-many-worker.ts";
 
 /** A line of the file. */
@@ -39,21 +40,12 @@ const endMs =
 const SEEDS_A_TIME = values.seconds === undefined ? 100 : 3;
 
 /** The sources of the daemon and of the simulation. */
-const sources = fingerprint();
+const sources = fingerprintSources(join(import.meta.dir, ".."));
 const done = readDone();
 const startMs = systemClock.nowMs();
 let next = Number(from);
 await Promise.all(Array.from({ length: Number(workers) }, work));
 process.exitCode = report();
-
-/** What decides how a seed runs, and what is seen of it, in a word. */
-function fingerprint(): string {
-  const hash = new Bun.CryptoHasher("sha256");
-  const top = join(import.meta.dir, "..");
-  const paths = new Bun.Glob("{src/**/*.ts,drizzle/*.sql,bun.lock}").scanSync({ cwd: top });
-  for (const path of [...paths].sort()) hash.update(`${path}\0${readFileSync(join(top, path), "utf8")}\0`);
-  return hash.digest("hex").slice(0, 16);
-}
 
 /** Takes seeds until there are none left, or no time. */
 async function work(): Promise<void> {
