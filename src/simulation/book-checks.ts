@@ -1,3 +1,4 @@
+import { drizzle } from "drizzle-orm/bun-sqlite";
 import { epochMs } from "../core/units.ts";
 import { readDays } from "../db/packed-years.ts";
 import type { Found } from "./found.ts";
@@ -92,10 +93,8 @@ export function findWrongCounters(world: World): Found | undefined {
       "SELECT count(*) AS n FROM findings WHERE outcome = 'failed' AND sync_id IS NOT NULL AND own_restart = 0 AND settled_at_ms > detected_at_ms",
     ],
   ] as const;
-  const { daemon } = world;
-  if (daemon === undefined) return { invariant: "liveness", says: "Nobody is there who keeps the counters" };
   const names = counters.map(([name]) => name);
-  const daysOf = readDays(daemon.parts.context.db, names, EARLIEST, LATEST);
+  const daysOf = readDays(drizzle({ client }), names, EARLIEST, LATEST);
   for (const [name, sql] of counters) {
     const total = count(`SELECT sum(value) AS n FROM counters WHERE name = '${name}' AND day_start_ms = 0`);
     const days = [...(daysOf.get(name)?.values() ?? [])].reduce((sum, value) => sum + value, 0);

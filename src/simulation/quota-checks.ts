@@ -42,7 +42,7 @@ export function findOverspending({ strava, config }: Scene, unknown: number): Fo
 
 /** I6: whoever waits for the quota waits for a window that is full at Strava, too: with what was sent, and perhaps never arrived. */
 export function findUntrueHold(scene: Scene): StandingFound | undefined {
-  const { daemon, machine, strava, config, time, disturbances, network } = scene;
+  const { plan, daemon, machine, strava, config, time, disturbances, network } = scene;
   if (daemon === undefined || machine.isAsleep() || isSpendingOfOthers(scene, time.nowMs())) return undefined;
   if (disturbances.was("wrong_clock", time.nowMs() - DAY_MS)) return undefined;
   // An answer that is heard after a sleep tells of a window that has ended meanwhile.
@@ -52,7 +52,9 @@ export function findUntrueHold(scene: Scene): StandingFound | undefined {
   const window = hold.reason === "quota_daily" ? "day" : "quarter";
   const usage = strava.quota();
   const windowMs = window === "day" ? DAY_MS : QUARTER_MS;
-  const sinceMs = Math.floor(time.nowMs() / windowMs) * windowMs - SECOND_MS;
+  // Windows are of Strava's clock.
+  const { skewMs } = plan.strava;
+  const sinceMs = Math.floor((time.nowMs() + skewMs) / windowMs) * windowMs - skewMs - SECOND_MS;
   const unanswered = network.errands.filter(
     ({ path, status, sentAtMs }) => status === 0 && sentAtMs >= sinceMs && isMetered(path),
   );

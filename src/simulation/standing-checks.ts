@@ -56,6 +56,8 @@ type Still = {
   phase: string;
   stillMs: number;
   isAtWork: 0 | 1;
+  /** Since when a worker has held its batch; null: none does. */
+  claimedMs: number | null;
   waitsUntilMs: number | null;
   reason: string | null;
 };
@@ -76,6 +78,7 @@ function findSilentStall(scene: Scene): StandingFound | undefined {
     .query<Still, [number]>(
       `SELECT s.id, s.phase, ?1 - max(s.last_progress_at_ms, s.started_at_ms) AS stillMs,
          EXISTS (SELECT 1 FROM batches WHERE sync_id = s.id AND status = 'processing') AS isAtWork,
+         (SELECT max(leased_at_ms) FROM batches WHERE sync_id = s.id AND status = 'processing') AS claimedMs,
          (SELECT max(run_after_ms) FROM batches WHERE sync_id = s.id AND status = 'pending' AND run_after_ms > ?1) AS waitsUntilMs,
          (SELECT max(wait_reason) FROM batches WHERE sync_id = s.id AND status = 'pending' AND run_after_ms > ?1) AS reason
        FROM syncs s
@@ -86,8 +89,11 @@ function findSilentStall(scene: Scene): StandingFound | undefined {
     .all(nowMs)
     .filter(({ stillMs }) => stillMs > thresholdMs);
   const isHeld = context.governor.hold("schedule") !== undefined || context.governor.hold("manual") !== undefined;
-  for (const { id, phase, stillMs, isAtWork, waitsUntilMs, reason } of still) {
+  // In an outage a batch waits, is claimed to ask again, and waits.
+  const mayHaveWaited = scene.disturbances.was("strava_faults", time.nowMs() - thresholdMs);
+  for (const { id, phase, stillMs, isAtWork, claimedMs, waitsUntilMs, reason } of still) {
     const waits = waitsUntilMs !== null && reason !== null && waitsUntilMs < nowMs + LONGEST_WAIT_MS;
+    if (mayHaveWaited && claimedMs !== null && nowMs - claimedMs < thresholdMs) continue;
     // Who is at work waits for nothing.
     if (upMs < thresholdMs || (isAtWork === 0 && (waits || isHeld || hasQueue(scene)))) continue;
     const minutes = Math.round(stillMs / MINUTE_MS);
