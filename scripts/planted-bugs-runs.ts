@@ -8,6 +8,9 @@ const COPIED = ["src", "drizzle", "package.json", "tsconfig.json", "bunfig.toml"
 /** For a bug that makes the daemon loop: it is not caught, since nothing says what is wrong. */
 const LIMIT_MS = 15 * 60_000;
 
+/** One runs on every core: what the runtime does beside its own thread would only keep another from running. */
+const ALONE_ON_A_CORE = { BUN_JSC_useConcurrentJIT: "0", BUN_JSC_numberOfGCMarkers: "1" };
+
 /** The first seed at which a bug shows, and how. */
 export type Caught = {
   readonly seed: number;
@@ -37,7 +40,7 @@ export async function simulateWithBug(
         "--no-shrink",
         "--json",
       ],
-      { cwd: folder, stdout: "pipe", stderr: "pipe", timeout: LIMIT_MS },
+      { cwd: folder, env: { ...process.env, ...ALONE_ON_A_CORE }, stdout: "pipe", stderr: "pipe", timeout: LIMIT_MS },
     );
     const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     await child.exited;

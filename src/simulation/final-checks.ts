@@ -17,8 +17,8 @@ export function checkFinally(world: World): Found | undefined {
     checkBooks(world) ??
     findUnjudged(world) ??
     findSilentFailure(world) ??
-    findUndelivered(world) ??
     findToldTwice(world) ??
+    findUndelivered(world) ??
     findSecret(world) ??
     findDamage(world)
   );

@@ -1,3 +1,4 @@
+import { HOUR_MS } from "../core/units.ts";
 import type { Breach } from "./oracle.ts";
 import type { Happening, Plan } from "./plan.ts";
 
@@ -8,7 +9,7 @@ export type Shrunk = { readonly plan: Plan; readonly breach: Breach; readonly tr
 const TRIES_MAX = 200;
 
 /**
- * Leaves out of a broken plan whatever it breaks without: happenings, athletes, their activities. @param breach what it broke.
+ * Leaves out of a broken plan whatever it breaks without: happenings, athletes, days. @param breach what it broke.
  * @param run tries a plan.
  */
 export async function shrink(
@@ -34,7 +35,17 @@ export async function shrink(
     const athletes = kept.plan.club.athletes.filter((_, other) => other !== place);
     if (athletes.length > 0) await adopt({ ...kept.plan, club: { ...kept.plan.club, athletes } });
   }
+  for (const durationMs of shorterThan(kept)) if (await adopt({ ...kept.plan, durationMs })) break;
   return { ...kept, tries };
+}
+
+/** Till after the last happening, and till after what it breaks, if that is before its end. */
+function shorterThan({ plan, breach }: Shrunk): readonly number[] {
+  const lastMs = Math.max(0, ...plan.happenings.map(({ afterMs }) => afterMs));
+  return [lastMs, breach.atMs - plan.startMs]
+    .map((endMs) => endMs + HOUR_MS)
+    .filter((durationMs) => durationMs < plan.durationMs)
+    .sort((a, b) => a - b);
 }
 
 /** The same invariant, in the same words but for the numbers and the names in them. */

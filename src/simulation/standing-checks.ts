@@ -1,4 +1,5 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
+import { findToldTwice } from "./delivery-checks.ts";
 import type { StandingFound } from "./found.ts";
 import { findUntrueHold } from "./quota-checks.ts";
 import type { Scene } from "./scene.ts";
@@ -25,6 +26,7 @@ export function checkStanding(scene: Scene): StandingFound | undefined {
     findSilentStall(scene) ??
     findTooManyRemedies(scene) ??
     findTooManyRemediesADay(scene) ??
+    findToldTwice(scene) ??
     findIdlePlace(scene) ??
     findEndlessHold(scene) ??
     findUntrueHold(scene) ??

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { HOUR_MS } from "../../src/core/units.ts";
 import { drawPlan } from "../../src/simulation/draw-plan.ts";
 import type { Happening, Plan } from "../../src/simulation/plan.ts";
 import { runPlan } from "../../src/simulation/run-plan.ts";
@@ -39,7 +40,7 @@ for (const file of readdirSync(PLANS).filter((name) => name.endsWith(".json"))) 
   });
 }
 
-test("a broken plan is cut down to the happenings that break it, and to the athletes", async () => {
+test("a broken plan is cut down to the happenings that break it, to the athletes, and to the days", async () => {
   const plan = drawPlan(77);
   const needed = [plan.happenings[2], plan.happenings[7]] as Happening[];
   const breach = { invariant: "I1", says: "broken", atMs: plan.startMs + plan.durationMs };
@@ -47,6 +48,7 @@ test("a broken plan is cut down to the happenings that break it, and to the athl
   const shrunk = await shrink(plan, breach, run);
   expect(shrunk.plan.happenings).toEqual(needed);
   expect(shrunk.plan.club.athletes).toHaveLength(1);
+  expect(shrunk.plan.durationMs).toBe(Math.max(...needed.map(({ afterMs }) => afterMs)) + HOUR_MS);
   expect(shrunk.tries).toBeLessThan(80);
 });
 
