@@ -1,22 +1,8 @@
 import { GIVE_UP_AFTER_MS } from "../core/delivery.ts";
-import type { Found, StandingFound } from "./found.ts";
-import type { Scene } from "./scene.ts";
+import type { Found } from "./found.ts";
 import type { World } from "./world.ts";
 
 type Message = { id: number; webhookId: string; outcome: string | null; triedMs: number };
-
-/** I8: a trouble is told of once to each channel, and then only reminded of. */
-export function findToldTwice({ file }: Scene): StandingFound | undefined {
-  const twice = file.client
-    .query<{ trouble: number; count: number }, []>(
-      `SELECT trouble_id AS trouble, count(*) AS count FROM alert_messages
-       WHERE kind = 'alert' AND trouble_id IS NOT NULL GROUP BY trouble_id, channel_id HAVING count(*) > 1`,
-    )
-    .get();
-  if (twice === null) return undefined;
-  const says = `Trouble ${twice.trouble} was told of ${twice.count} times as if it were new`;
-  return { invariant: "I8", says, graceMs: 0, key: `told ${twice.trouble}` };
-}
 
 /** Who is to be told has been told, at the end, when the receiver is there; or it was tried for a day. */
 export function findUndelivered({ file, receiver, disturbances }: World): Found | undefined {

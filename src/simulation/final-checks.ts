@@ -1,9 +1,10 @@
 import { findOverspentAttempts } from "./attempt-checks.ts";
 import { findWrongCounters, findWrongLedger } from "./book-checks.ts";
 import { ADMIN_TOKEN, CLIENT_SECRET } from "./daemon-process.ts";
-import { findToldTwice, findUndelivered } from "./delivery-checks.ts";
+import { findUndelivered } from "./delivery-checks.ts";
 import type { Disturbance } from "./disturbances.ts";
 import type { Found } from "./found.ts";
+import { findToldTwice } from "./standing-checks.ts";
 import { findLostEdit, findPendingRaces, findUntruth } from "./truth-checks.ts";
 import type { World } from "./world.ts";
 

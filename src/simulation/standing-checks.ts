@@ -1,5 +1,4 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS, QUARTER_MS, SECOND_MS } from "../core/units.ts";
-import { findToldTwice } from "./delivery-checks.ts";
 import type { StandingFound } from "./found.ts";
 import { findUntrueHold } from "./quota-checks.ts";
 import type { Scene } from "./scene.ts";
@@ -147,6 +146,19 @@ function findTooManyRemediesADay({ file, config, disturbances }: Scene): Standin
   if (flapping === null) return undefined;
   const says = `Sync ${flapping.syncId} had ${flapping.count} remedies within a day, and may have ${config.maxRemedies}`;
   return { invariant: "I8", says, graceMs: 0, key: "I8" };
+}
+
+/** I8: a trouble is told of once to each channel, and then only reminded of. */
+export function findToldTwice({ file }: Scene): StandingFound | undefined {
+  const twice = file.client
+    .query<{ trouble: number; count: number }, []>(
+      `SELECT trouble_id AS trouble, count(*) AS count FROM alert_messages
+       WHERE kind = 'alert' AND trouble_id IS NOT NULL GROUP BY trouble_id, channel_id HAVING count(*) > 1`,
+    )
+    .get();
+  if (twice === null) return undefined;
+  const says = `Trouble ${twice.trouble} was told of ${twice.count} times as if it were new`;
+  return { invariant: "I8", says, graceMs: 0, key: `told ${twice.trouble}` };
 }
 
 /** What is due is claimed at once, and waits for no tick, where there is a place for it. */

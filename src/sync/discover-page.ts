@@ -109,7 +109,7 @@ function storePageAndAdvanceCursor(context: SyncContext, run: Run, listed: Page)
   }
   const next = nextCursor(cursor, { itemCount: page.rawCount, oldestStartSeconds: oldestStart(page.activities) });
   const isListComplete = next === "end" || reachesBack(sync, page);
-  const requests = takeUnbooked(run);
+  const requests = takeUnbooked(context, run);
   const tally = { requests, activitiesFetched: page.rawCount, racesAdded, racesEnriched: 0, racesFailed: 0 };
   if (!tallyUnderLease(db, run.fence, tally)) throw new LeaseLostInsideCommit();
   storeCursor(db, sync.id, {

@@ -25,6 +25,7 @@ export async function enrichRaces(context: SyncContext, run: Run): Promise<RunRe
     tally: createRunTally(context, run),
     athleteStravaId: athlete.stravaId,
     unsettled: races.length,
+    settling: { transaction: -1, races: 0 },
     stopped: undefined,
     lastError: undefined,
   };
@@ -41,8 +42,10 @@ type Work = {
   readonly run: Run;
   readonly tally: RunTally;
   readonly athleteStravaId: number;
-  /** Races that are still pending. */
+  /** Races that are still pending, as far as it is committed. */
   unsettled: number;
+  /** How many of them the transaction of that number has settled. */
+  settling: { readonly transaction: number; races: number };
   /** Why no further race of this run is asked for. */
   stopped: RunResult | undefined;
   /** The newest failed try. */
@@ -127,10 +130,23 @@ function settleRace(
     work.lastError = settled.error;
     return true;
   }
-  work.unsettled--;
-  if (work.unsettled > 0) return true;
+  if (!isLastToSettle(context, work)) return true;
   tally.write();
   return finishRun(context, run, { how: "done" });
+}
+
+/**
+ * Settles one more race, and tells whether it was the last. For good with the commit alone: one that fails is tried again, from
+ * the first of its results on.
+ */
+function isLastToSettle({ commits }: SyncContext, work: Work): boolean {
+  const transaction = commits.transaction();
+  if (work.settling.transaction !== transaction) work.settling = { transaction, races: 0 };
+  work.settling.races++;
+  commits.afterCommit(() => {
+    work.unsettled--;
+  });
+  return work.settling.races >= work.unsettled;
 }
 
 type Settled = { as: "enriched"; activity: DetailedActivity } | { as: "unavailable" } | AfterFailedTry;

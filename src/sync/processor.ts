@@ -199,6 +199,7 @@ export function createProcessor(context: SyncContext): Processor {
       unsent: unsent.signal,
       callOffUnsent,
       unbookedRequests: 0,
+      booking: { transaction: -1, requests: 0 },
       onEnded: claimAfterEnd,
     };
     const done = runBatch(context, run, abort).then(() => {

@@ -22,7 +22,7 @@ export function createRunTally(context: SyncContext, run: Run): RunTally {
 
   function write(): void {
     if (!hasResults) return;
-    const written = { ...tally, requests: takeUnbooked(run) };
+    const written = { ...tally, requests: takeUnbooked(context, run) };
     tally = NOTHING;
     hasResults = false;
     if (tallyUnderLease(db, run.fence, written)) noteProgress(db, run.syncId, clock.nowMs(), written.requests);
@@ -53,16 +53,24 @@ export function createRunTally(context: SyncContext, run: Run): RunTally {
 
 /** Books what a run has asked since it was booked last, when nothing else of the run is written. Under its lease. */
 export function bookRequests(context: SyncContext, run: Run): void {
-  const requests = takeUnbooked(run);
+  const requests = takeUnbooked(context, run);
   if (requests === 0) return;
   tallyUnderLease(context.db, run.fence, { ...NOTHING, requests });
   noteActivity(context.db, run.syncId, context.clock.nowMs(), requests);
 }
 
-/** The requests of a run that are on no row yet; whoever takes them writes them. */
-export function takeUnbooked(run: Run): number {
-  const requests = run.unbookedRequests;
-  run.unbookedRequests = 0;
+/**
+ * The requests of a run that are on no row yet; whoever takes them writes them. They are taken for good by the commit: one
+ * that fails is tried again, or never, and what it took is still to be written.
+ */
+export function takeUnbooked({ commits }: SyncContext, run: Run): number {
+  const transaction = commits.transaction();
+  if (run.booking.transaction !== transaction) run.booking = { transaction, requests: 0 };
+  const requests = run.unbookedRequests - run.booking.requests;
+  run.booking.requests += requests;
+  commits.afterCommit(() => {
+    run.unbookedRequests -= requests;
+  });
   return requests;
 }
 
