@@ -484,8 +484,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     changes: [
       {
         file: "src/sync/run-tally.ts",
-        find: "racesEnriched: tally.racesEnriched + racesEnriched,",
-        replace: "racesEnriched: tally.racesEnriched + 3 * racesEnriched,",
+        find: "racesEnriched: before.racesEnriched + racesEnriched,",
+        replace: "racesEnriched: before.racesEnriched + 3 * racesEnriched,",
       },
     ],
     breaks: ["counters"],

@@ -1,7 +1,7 @@
 import type { Clock, EpochMs } from "../core/units.ts";
 import { isBusy } from "./busy.ts";
 import type { Db } from "./open.ts";
-import { inSavepoint, inWriteTransaction } from "./transaction.ts";
+import { inSavepoint, inWriteTransaction, NotUndoneError } from "./transaction.ts";
 
 /**
  * Results that arrive in the same turn of the event loop share one transaction, and so one fsync: a savepoint and a
@@ -15,6 +15,11 @@ export type Commits = {
   soon<T>(work: Work<T>): Promise<T>;
   /** Inside `work`: does something once it is committed, and never when it is not. For log lines, wake-ups, requests. */
   afterCommit(done: () => void): void;
+  /**
+   * Inside `work`: takes back what it has changed in memory, where what it wrote is undone: alone, or with the transaction,
+   * which may be tried again. The newest change is taken back first.
+   */
+  ifUndone(takeBack: () => void): void;
   /** Inside `work`: writes something once at the end of the transaction, for all the work that shares it. */
   atEnd(write: () => void): void;
   /** The moment of the open transaction: all that it writes happened at once. undefined outside of one. */
@@ -61,6 +66,7 @@ export function createCommits(options: {
   let number = 0;
   let momentMs: EpochMs | undefined;
   let endings: (() => void)[] = [];
+  let changes: (() => void)[] = [];
 
   function schedule(delayMs: number): void {
     isScheduled = true;
@@ -100,14 +106,17 @@ export function createCommits(options: {
     if (db.$client.inTransaction) throw new Error("A commit was begun inside another one: a bug in the caller");
     callbacks = [];
     endings = [];
+    changes = [];
     number++;
     const result = within(() =>
-      inWriteTransaction<T>(db, () => {
-        const value = work();
-        for (const write of endings) writeEnding(write);
-        callbacks.push(beforeCommit());
-        return value;
-      }),
+      undoneWith(() =>
+        inWriteTransaction<T>(db, () => {
+          const value = work();
+          for (const write of endings) writeEnding(write);
+          callbacks.push(beforeCommit());
+          return value;
+        }),
+      ),
     );
     const committed = callbacks;
     callbacks = [];
@@ -126,13 +135,27 @@ export function createCommits(options: {
 
   /** What is written at the end is nobody's result: when it fails it is undone alone, and told of. */
   function writeEnding(write: () => void): void {
-    const callbacksBefore = callbacks.length;
     try {
-      inSavepoint(db, write);
+      undoneWith(() => inSavepoint(db, write));
     } catch (error) {
-      if (!db.$client.inTransaction) throw error;
-      callbacks.length = callbacksBefore;
+      if (isAllGone(error)) throw error;
       onProblem(error);
+    }
+  }
+
+  /** Whether what failed took the whole transaction with it: SQLite has given it up (a full disk), or has to. */
+  const isAllGone = (error: unknown): boolean => !db.$client.inTransaction || error instanceof NotUndoneError;
+
+  /** What was undone leaves nothing behind: nothing is called or written for it, and what it changed in memory is taken back. */
+  function undoneWith<T>(undoable: () => T): T {
+    const [calledBefore, writtenBefore, changedBefore] = [callbacks.length, endings.length, changes.length];
+    try {
+      return undoable();
+    } catch (error) {
+      callbacks.length = calledBefore;
+      endings.length = writtenBefore;
+      for (const takeBack of changes.splice(changedBefore).reverse()) takeBack();
+      throw error;
     }
   }
 
@@ -164,14 +187,12 @@ export function createCommits(options: {
         let settle: () => void = () => {};
         queue.push({
           run() {
-            const callbacksBefore = callbacks.length;
             try {
-              const value = inSavepoint<T>(db, work);
+              const value = undoneWith(() => inSavepoint<T>(db, work));
               settle = () => resolve(value);
             } catch (error) {
-              // The whole transaction is gone (a full disk): nobody's work can be committed, so all hear of it.
-              if (!db.$client.inTransaction) throw error;
-              callbacks.length = callbacksBefore;
+              // Nobody's work can be committed, so all hear of it.
+              if (isAllGone(error)) throw error;
               settle = () => reject(error);
             }
           },
@@ -183,6 +204,7 @@ export function createCommits(options: {
       });
     },
     afterCommit: (done) => callbacks.push(done),
+    ifUndone: (takeBack) => changes.push(takeBack),
     atEnd: (write) => endings.push(write),
     momentMs: () => momentMs,
     transaction: () => number,

@@ -27,7 +27,7 @@ export function inReadTransaction<T>(db: Db, work: () => T extends PromiseLike<u
  * catches it goes on with the transaction. For work that shares a transaction: one that fails takes no other with it.
  * The statements are prepared once a connection: through Drizzle a savepoint costs three times as much.
  * @throws what `work` throws. When SQLite itself gave up the whole transaction (a full disk), nothing is left to go on
- *   with, and the next statement says so.
+ *   with, and the next statement says so. NotUndoneError when what was written could not be undone.
  */
 export function inSavepoint<T>(db: Db, work: () => T extends PromiseLike<unknown> ? never : T): T {
   const client = db.$client;
@@ -40,11 +40,23 @@ export function inSavepoint<T>(db: Db, work: () => T extends PromiseLike<unknown
     savepoint.release.run();
     return result;
   } catch (error) {
-    if (client.inTransaction) {
-      savepoint.rollBack.run();
-      savepoint.release.run();
-    }
+    if (client.inTransaction) undo(savepoint);
     throw error;
+  }
+}
+
+/** A savepoint could not be rolled back. What half its work wrote would be committed: the transaction has to be given up. */
+export class NotUndoneError extends Error {
+  override readonly name = "NotUndoneError";
+}
+
+function undo(savepoint: SavepointStatements): void {
+  try {
+    savepoint.rollBack.run();
+    savepoint.release.run();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new NotUndoneError(`What failed could not be undone alone, so all is undone: ${reason}`, { cause: error });
   }
 }
 

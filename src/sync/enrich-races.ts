@@ -25,7 +25,6 @@ export async function enrichRaces(context: SyncContext, run: Run): Promise<RunRe
     tally: createRunTally(context, run),
     athleteStravaId: athlete.stravaId,
     unsettled: races.length,
-    settling: { transaction: -1, races: 0 },
     stopped: undefined,
     lastError: undefined,
   };
@@ -42,10 +41,8 @@ type Work = {
   readonly run: Run;
   readonly tally: RunTally;
   readonly athleteStravaId: number;
-  /** Races that are still pending, as far as it is committed. */
+  /** Races that are still pending. */
   unsettled: number;
-  /** How many of them the transaction of that number has settled. */
-  settling: { readonly transaction: number; races: number };
   /** Why no further race of this run is asked for. */
   stopped: RunResult | undefined;
   /** The newest failed try. */
@@ -135,18 +132,13 @@ function settleRace(
   return finishRun(context, run, { how: "done" });
 }
 
-/**
- * Settles one more race, and tells whether it was the last. For good with the commit alone: one that fails is tried again, from
- * the first of its results on.
- */
+/** Settles one more race, and tells whether it was the last. */
 function isLastToSettle({ commits }: SyncContext, work: Work): boolean {
-  const transaction = commits.transaction();
-  if (work.settling.transaction !== transaction) work.settling = { transaction, races: 0 };
-  work.settling.races++;
-  commits.afterCommit(() => {
-    work.unsettled--;
+  work.unsettled--;
+  commits.ifUndone(() => {
+    work.unsettled++;
   });
-  return work.settling.races >= work.unsettled;
+  return work.unsettled === 0;
 }
 
 type Settled = { as: "enriched"; activity: DetailedActivity } | { as: "unavailable" } | AfterFailedTry;

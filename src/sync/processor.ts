@@ -118,6 +118,9 @@ export function createProcessor(context: SyncContext): Processor {
       const claimed = claim(due);
       if (claimed === undefined) return "refused";
       books.claimed++;
+      commits.ifUndone(() => {
+        books.claimed--;
+      });
       commits.afterCommit(() => start(claimed));
     }
     return "claimed";
@@ -127,6 +130,9 @@ export function createProcessor(context: SyncContext): Processor {
   function claimAfterEnd(): void {
     const books = booksOfTransaction();
     books.ended++;
+    commits.ifUndone(() => {
+      books.ended--;
+    });
     if (books.ended === 1) commits.atEnd(claimWhatFits);
   }
 
@@ -199,7 +205,6 @@ export function createProcessor(context: SyncContext): Processor {
       unsent: unsent.signal,
       callOffUnsent,
       unbookedRequests: 0,
-      booking: { transaction: -1, requests: 0 },
       onEnded: claimAfterEnd,
     };
     const done = runBatch(context, run, abort).then(() => {

@@ -108,7 +108,10 @@ function startHeartbeat(context: SyncContext, run: Run, abort: (reason: string) 
       .soon(() => {
         const leaseExpiresAtMs = plusMs(nowMs, rules.leaseMs);
         const isHeld = renewLease(db, run.fence, leaseExpiresAtMs, nowMs);
-        if (isHeld) run.leaseExpiresAtMs = leaseExpiresAtMs;
+        if (isHeld)
+          commits.afterCommit(() => {
+            run.leaseExpiresAtMs = leaseExpiresAtMs;
+          });
         return isHeld;
       })
       .then(

@@ -17,14 +17,21 @@ export function createRunTally(context: SyncContext, run: Run): RunTally {
   const { db, commits, clock } = context;
   let transaction = -1;
   let isHeld = false;
-  let tally = NOTHING;
-  let hasResults = false;
+  /** Not written yet; undefined: nothing is. */
+  let added: BatchTally | undefined;
+
+  function change(to: BatchTally | undefined): void {
+    const before = added;
+    added = to;
+    commits.ifUndone(() => {
+      added = before;
+    });
+  }
 
   function write(): void {
-    if (!hasResults) return;
-    const written = { ...tally, requests: takeUnbooked(context, run) };
-    tally = NOTHING;
-    hasResults = false;
+    if (added === undefined) return;
+    const written = { ...added, requests: takeUnbooked(context, run) };
+    change(undefined);
     if (tallyUnderLease(db, run.fence, written)) noteProgress(db, run.syncId, clock.nowMs(), written.requests);
   }
 
@@ -32,20 +39,20 @@ export function createRunTally(context: SyncContext, run: Run): RunTally {
     isHeld() {
       if (transaction === commits.transaction()) return isHeld;
       transaction = commits.transaction();
-      // What a transaction that failed had added was never written, and its results are nobody's.
-      tally = NOTHING;
-      hasResults = false;
+      commits.ifUndone(() => {
+        transaction = -1;
+      });
       isHeld = holdsLease(db, run.fence);
       if (isHeld) commits.atEnd(write);
       return isHeld;
     },
     add({ racesEnriched, racesFailed }) {
-      hasResults = true;
-      tally = {
+      const before = added ?? NOTHING;
+      change({
         ...NOTHING,
-        racesEnriched: tally.racesEnriched + racesEnriched,
-        racesFailed: tally.racesFailed + racesFailed,
-      };
+        racesEnriched: before.racesEnriched + racesEnriched,
+        racesFailed: before.racesFailed + racesFailed,
+      });
     },
     write,
   };
@@ -59,17 +66,12 @@ export function bookRequests(context: SyncContext, run: Run): void {
   noteActivity(context.db, run.syncId, context.clock.nowMs(), requests);
 }
 
-/**
- * The requests of a run that are on no row yet; whoever takes them writes them. They are taken for good by the commit: one
- * that fails is tried again, or never, and what it took is still to be written.
- */
+/** The requests of a run that are on no row yet; whoever takes them writes them. */
 export function takeUnbooked({ commits }: SyncContext, run: Run): number {
-  const transaction = commits.transaction();
-  if (run.booking.transaction !== transaction) run.booking = { transaction, requests: 0 };
-  const requests = run.unbookedRequests - run.booking.requests;
-  run.booking.requests += requests;
-  commits.afterCommit(() => {
-    run.unbookedRequests -= requests;
+  const requests = run.unbookedRequests;
+  run.unbookedRequests = 0;
+  commits.ifUndone(() => {
+    run.unbookedRequests += requests;
   });
   return requests;
 }

@@ -15,8 +15,6 @@ export type Run = Asking & {
   readonly fence: Fence;
   /** Until when this process last gave itself the lease. */
   leaseExpiresAtMs: EpochMs;
-  /** How many of `unbookedRequests` the transaction of that number has counted. */
-  booking: { readonly transaction: number; requests: number };
   /** Calls off what waits for its place: the run is about to end, whatever it would bring. */
   readonly callOffUnsent: () => void;
   /** Called inside the transaction that ends the batch, last of all: the place is free. */

@@ -145,6 +145,109 @@ test("what is to follow a commit follows it, in order, and never follows a work 
   expect(happened).toEqual(["first sees 2", "second sees 2"]);
 });
 
+test("what a work changed in memory is taken back where it is undone, alone or with all, the newest change first", async () => {
+  let held: string[] = [];
+  const hold = (what: string) => {
+    const before = held;
+    held = [...held, what];
+    commits.ifUndone(() => {
+      happened.push(`${what} taken back`);
+      held = before;
+    });
+  };
+  void commits.soon(() => hold("first"));
+  const bad = commits.soon(() => {
+    hold("second");
+    hold("third");
+    throw new Error("half way");
+  });
+  bad.catch(() => {});
+  void commits.soon(() => hold("fourth"));
+  await clock.advance(0);
+  expect(held).toEqual(["first", "fourth"]);
+  expect(happened).toEqual(["third taken back", "second taken back"]);
+
+  expect(() =>
+    commits.now(() => {
+      hold("fifth");
+      insert(1);
+      throw new Error("no");
+    }),
+  ).toThrow("no");
+  expect(held).toEqual(["first", "fourth"]);
+  expect(committed()).toEqual([]);
+});
+
+test("what a work changed in memory is taken back before its commit is tried again", async () => {
+  let left = 3;
+  let refusals = 2;
+  commits = commitsWith(() => {
+    if (refusals-- > 0) throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
+    return () => {};
+  });
+  const settle = () => {
+    left--;
+    commits.ifUndone(() => {
+      left++;
+    });
+    return left;
+  };
+  const settled = Promise.all([commits.soon(settle), commits.soon(settle)]);
+  await clock.advance(1_000);
+  expect(await settled).toEqual([2, 1]);
+  expect(left).toBe(1);
+});
+
+test("what was to be written at the end by a work that was undone is not written", async () => {
+  const bad = commits.soon(() => {
+    commits.atEnd(() => insert(1));
+    throw new Error("half way");
+  });
+  bad.catch(() => {});
+  void commits.soon(() => commits.atEnd(() => insert(2)));
+  await clock.advance(0);
+  expect(committed()).toEqual([2]);
+});
+
+for (const code of ["SQLITE_IOERR", "SQLITE_BUSY"]) {
+  test(`a work that cannot be undone alone takes the whole transaction with it, and nothing is half written: ${code}`, async () => {
+    const failures = failToRollBack(code, 1);
+    const first = outcome(commits.soon(() => insert(1)));
+    const bad = outcome(
+      commits.soon(() => {
+        insert(2);
+        throw new Error("half way");
+      }),
+    );
+    await clock.advance(1_000);
+    expect(failures()).toBe(1);
+    const told = [await first, await bad];
+    const says = "refused: What failed could not be undone alone, so all is undone: no way back";
+    // A lock is waited for: then it is tried again, all of it.
+    expect(told).toEqual(code === "SQLITE_BUSY" ? ["got 1", "refused: half way"] : [says, says]);
+    expect(committed()).toEqual(code === "SQLITE_BUSY" ? [1] : []);
+  });
+}
+
+/** The next savepoints cannot be rolled back. @returns how often one could not. */
+function failToRollBack(code: string, times: number): () => number {
+  let failed = 0;
+  const client = db.$client;
+  const real = client.prepare.bind(client);
+  client.prepare = ((sql: string) => {
+    const statement = real(sql);
+    if (!sql.startsWith("ROLLBACK TO")) return statement;
+    return {
+      run() {
+        if (failed === times) return statement.run();
+        failed++;
+        throw Object.assign(new Error("no way back"), { code });
+      },
+    };
+  }) as typeof client.prepare;
+  return () => failed;
+}
+
 test("what goes with every commit is written in it, and told once it is committed, not when it is undone", async () => {
   commits = commitsWith(() => {
     insert(100 + happened.length);
