@@ -140,8 +140,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     changes: [
       {
         file: "src/db/races.ts",
-        find: "seen_in_sync_id = excluded.seen_in_sync_id, wiped_at_ms = NULL,",
-        replace: "seen_in_sync_id = excluded.seen_in_sync_id, wiped_at_ms = NULL, hidden = 0,",
+        find: "seen_in_sync_id = ifnull(excluded.seen_in_sync_id, seen_in_sync_id), wiped_at_ms = NULL,",
+        replace: "seen_in_sync_id = ifnull(excluded.seen_in_sync_id, seen_in_sync_id), wiped_at_ms = NULL, hidden = 0,",
       },
     ],
     breaks: ["I9"],

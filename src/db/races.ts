@@ -36,7 +36,7 @@ const listRaceStatement = statement<
      elapsed_s = excluded.elapsed_s, elevation_gain_m = excluded.elevation_gain_m, start_at_ms = excluded.start_at_ms,
      start_local = excluded.start_local, timezone = excluded.timezone, utc_offset_s = excluded.utc_offset_s,
      visibility = excluded.visibility, summary_polyline = excluded.summary_polyline, last_seen_at_ms = excluded.last_seen_at_ms,
-     seen_in_sync_id = excluded.seen_in_sync_id, wiped_at_ms = NULL,
+     seen_in_sync_id = ifnull(excluded.seen_in_sync_id, seen_in_sync_id), wiped_at_ms = NULL,
      withdrawn_at_ms = CASE WHEN not_found_in_sync_id IS NULL THEN NULL ELSE withdrawn_at_ms END,
      withdrawn_reason = CASE WHEN not_found_in_sync_id IS NULL THEN NULL ELSE withdrawn_reason END,
      enrichment = CASE WHEN fingerprint <> excluded.fingerprint OR enrichment NOT IN ('pending', 'enriched', 'failed') THEN 'pending' ELSE enrichment END,
@@ -52,7 +52,7 @@ const listRaceStatement = statement<
  * unavailable is asked for again, and one that was withdrawn is back, but for one whose detail was answered 404 last:
  * only a detail brings that back. What an admin edited or hid stays (I9).
  * @param race.fingerprint of the listed fields, from `listFingerprint`.
- * @param race.syncId the sync whose list showed it; null: none did.
+ * @param race.syncId the sync whose list showed it; null: none did, and what a list has shown it is still shown by.
  * @returns whether it was not known before.
  */
 export function storeListedRace(

@@ -272,6 +272,18 @@ describe("a race that a look has seen", () => {
     });
   }
 
+  test("stays among what the list of a sync has shown, though no sync is in progress by now", () => {
+    const db = emptyDb();
+    const athleteId = insertAthlete(db);
+    const syncId = insertSync(db, { athleteId });
+    insertRace(db, { athleteId, stravaActivityId: seen.stravaActivityId, seenInSyncId: syncId });
+    storeLookedAtRace(db, { athleteId, activity: seen, syncId: null, nowMs: later(5) });
+    expect(race(db, athleteId)).toMatchObject({ seenInSyncId: syncId, lastSeenAtMs: later(5) });
+    const next = insertSync(db, { athleteId, status: "completed" });
+    storeLookedAtRace(db, { athleteId, activity: seen, syncId: next, nowMs: later(6) });
+    expect(race(db, athleteId)).toMatchObject({ seenInSyncId: next });
+  });
+
   test("is back also where a sync was told 404 for its detail: this was its detail", () => {
     const db = emptyDb();
     const athleteId = insertAthlete(db);
