@@ -221,10 +221,13 @@ export function createGovernor(options: {
     return judge(asker, verdict.says === "failed" ? { says: "unreached" } : verdict, false);
   }
 
-  /** Replies of requests that were in flight together speak of one refusal: the first hold stands. */
+  /**
+   * Replies of requests that were in flight together speak of one refusal: the first hold stands. An outage's is none of that
+   * kind: it ends sooner, and what was refused is refused till the window ends.
+   */
   function learnRefusal(): Hold {
-    const standing = appHold();
-    if (standing !== undefined) return standing;
+    const standing = books.refusal;
+    if (standing !== undefined && standing.untilMs > clock.nowMs()) return standing;
     const { reason, stravaMs } = holdAfterRefusal(books.quota(), books.stravaMs());
     books.refusal = { reason, untilMs: plusMs(stravaMs, -books.skewMs()) };
     announce();

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import type { FaultKind } from "../../../src/core/fault.ts";
 import type { SyncClass } from "../../../src/core/sync.ts";
-import { SECOND_MS } from "../../../src/core/units.ts";
+import { QUARTER_MS, SECOND_MS } from "../../../src/core/units.ts";
 import type { Reply } from "../../../src/strava/reply.ts";
 import { emptyDb } from "../../support/database.ts";
 import { createTestEngine, type TestEngine, type TestEngineOptions } from "../../support/engine.ts";
@@ -30,6 +31,15 @@ const ANSWER: Reply<string> = {
   status: 200,
   durationMs: 0,
 };
+
+const failed = (kind: FaultKind, status: number): Reply<string> => ({
+  ok: false,
+  fault: { ...kind, status, message: `Strava answered ${status}.` },
+  rate: undefined,
+  dateMs: undefined,
+  status,
+  durationMs: 0,
+});
 
 /** Asks the governor by hand; each answer comes when the test gives it. */
 function askersOf(engine: TestEngine) {
@@ -126,6 +136,29 @@ describe("requests in flight", () => {
 });
 
 describe("the quota", () => {
+  test("who is refused while an outage holds everybody is refused till the quarter ends, however soon the outage does", async () => {
+    const engine = engineOf(1, 1, { requestsInFlight: 3, sandbox: { quota: PLENTY } });
+    const { governor } = engine.context;
+    const { ask, answer } = askersOf(engine);
+    void ask("first", "manual");
+    await answer("first");
+    const [gone, refused] = [ask("gone", "manual"), ask("refused", "manual")];
+    await answer("gone", failed({ scope: "application", kind: "maintenance" }, 597));
+    await answer("refused", failed({ scope: "application", kind: "rate_limited" }, 429));
+    const outage = governor.hold("manual");
+    expect(outage?.reason).toBe("strava_unavailable");
+    expect(await gone).toMatchObject({ got: "hold", hold: { reason: "strava_unavailable" } });
+    expect(await refused).toMatchObject({ got: "hold", hold: { reason: "quota_15min" } });
+    const quarterEndMs = Math.ceil(engine.clock.nowMs() / QUARTER_MS) * QUARTER_MS;
+    expect(outage?.untilMs).toBeLessThan(quarterEndMs);
+    await engine.clock.advance((outage?.untilMs ?? 0) - engine.clock.nowMs() + 1);
+    expect(governor.hold("manual")).toMatchObject({ reason: "quota_15min" });
+    await engine.clock.advance(quarterEndMs - engine.clock.nowMs());
+    expect(governor.hold("manual")).toBeDefined();
+    await engine.clock.advance(3 * SECOND_MS);
+    expect(governor.hold("manual")).toBeUndefined();
+  });
+
   test("the read limit binds while overall has room", async () => {
     const engine = engineOf(1, 40, {
       sandbox: { quota: { overall: { quarter: 500 }, read: { quarter: 30, day: 1_000 } } },
