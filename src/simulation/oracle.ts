@@ -258,7 +258,7 @@ export class Oracle {
     if (stored?.raceId !== taken.raceId || this.#isLookedAt(id) || this.#mayAskAgain(id)) return;
     if (stored.syncId === syncId) {
       this.break("I4", `The detail of activity ${id} was stored in sync ${syncId}, and is asked for again`);
-    } else if (!this.#mayHaveChanged(taken.stravaId, stored.atMs)) {
+    } else if (!this.#mayHaveChanged(taken.stravaId, stored)) {
       const says = `The detail of activity ${id} was stored in sync ${stored.syncId}, nothing has changed since, and sync ${syncId} asks for it again`;
       this.break("I4", says);
     }
@@ -308,11 +308,13 @@ export class Oracle {
     return this.#scene.curses.has(activityId) || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs));
   }
 
-  /** Whether anything may have made a stored detail doubtful since. */
-  #mayHaveChanged(stravaId: number, sinceMs: number): boolean {
+  /** Whether anything may have made a stored detail doubtful since what it is a detail of was listed. */
+  #mayHaveChanged(stravaId: number, stored: { readonly syncId: number; readonly atMs: number }): boolean {
     const excuses = ["strava_faults", "wrong_clock", "second_process", "database_fails"] as const;
+    // A sync may be paused for days between its list and its details.
+    const listedMs = Math.min(this.#started.get(stored.syncId) ?? 0, stored.atMs - HOUR_MS);
     const lastMs = Math.max(this.#changed.get(stravaId) ?? 0, this.signedIn(stravaId));
-    return lastMs >= sinceMs - HOUR_MS || excuses.some((what) => this.#scene.disturbances.was(what, sinceMs - HOUR_MS));
+    return lastMs >= listedMs || excuses.some((what) => this.#scene.disturbances.was(what, stored.atMs - HOUR_MS));
   }
 
   heard(errand: Errand, status: number): void {
