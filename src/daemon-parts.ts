@@ -27,6 +27,7 @@ import { watchMonitor } from "./health/watch.ts";
 import { createScheduler, periodOf, type Scheduler } from "./scheduler/scheduler.ts";
 import { createStravaClient } from "./strava/client.ts";
 import { assembleSync } from "./sync/assemble.ts";
+import { loseLeftExchanges } from "./sync/athletes/lost-exchanges.ts";
 import type { SyncContext } from "./sync/context.ts";
 import { assembleEvents, type StravaEvents } from "./sync/events/assemble-events.ts";
 import type { Links } from "./sync/links.ts";
@@ -178,7 +179,10 @@ function incidentConfigOf(config: Config, { monitor, thresholds, context }: Daem
 /** Takes up what the former process left, and remembers this start. @returns how many batches were left. */
 export function takeUp(context: SyncContext): number {
   const recovered = recoverLeftBatches(context);
-  context.commits.now(() => noteDaemonStart(context.db, context.clock.nowMs()));
+  context.commits.now(() => {
+    loseLeftExchanges(context.db, context.clock.nowMs());
+    noteDaemonStart(context.db, context.clock.nowMs());
+  });
   return recovered;
 }
 

@@ -66,7 +66,7 @@ export function createCommits(options: {
   let number = 0;
   let momentMs: EpochMs | undefined;
   let endings: (() => void)[] = [];
-  let changes: (() => void)[] = [];
+  let takeBacks: (() => void)[] = [];
 
   function schedule(delayMs: number): void {
     isScheduled = true;
@@ -106,7 +106,7 @@ export function createCommits(options: {
     if (db.$client.inTransaction) throw new Error("A commit was begun inside another one: a bug in the caller");
     callbacks = [];
     endings = [];
-    changes = [];
+    takeBacks = [];
     number++;
     const result = within(() =>
       undoneWith(() =>
@@ -148,13 +148,13 @@ export function createCommits(options: {
 
   /** What was undone leaves nothing behind: nothing is called or written for it, and what it changed in memory is taken back. */
   function undoneWith<T>(undoable: () => T): T {
-    const [calledBefore, writtenBefore, changedBefore] = [callbacks.length, endings.length, changes.length];
+    const [calledBefore, writtenBefore, changedBefore] = [callbacks.length, endings.length, takeBacks.length];
     try {
       return undoable();
     } catch (error) {
       callbacks.length = calledBefore;
       endings.length = writtenBefore;
-      for (const takeBack of changes.splice(changedBefore).reverse()) takeBack();
+      for (const takeBack of takeBacks.splice(changedBefore).reverse()) takeBack();
       throw error;
     }
   }
@@ -204,7 +204,7 @@ export function createCommits(options: {
       });
     },
     afterCommit: (done) => callbacks.push(done),
-    ifUndone: (takeBack) => changes.push(takeBack),
+    ifUndone: (takeBack) => takeBacks.push(takeBack),
     atEnd: (write) => endings.push(write),
     momentMs: () => momentMs,
     transaction: () => number,

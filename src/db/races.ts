@@ -52,7 +52,7 @@ const listRaceStatement = statement<
  * unavailable is asked for again, and one that was withdrawn is back, but for one whose detail was answered 404 last:
  * only a detail brings that back. What an admin edited or hid stays (I9).
  * @param race.fingerprint of the listed fields, from `listFingerprint`.
- * @param race.syncId the sync whose list showed it; null: none did, and what a list has shown it is still shown by.
+ * @param race.syncId the sync whose list showed it; null: none did, and the one that last did stays noted.
  * @returns whether it was not known before.
  */
 export function storeListedRace(

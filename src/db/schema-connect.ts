@@ -16,6 +16,8 @@ export const signIns = sqliteTable(
     expiresAtMs: integer("expires_at_ms").$type<EpochMs>().notNull(),
     /** The invitation that it began with. */
     inviteId: integer("invite_id"),
+    /** Since when its code is exchanged for tokens, which are not stored yet. */
+    exchangeAskedAtMs: integer("exchange_asked_at_ms").$type<EpochMs>(),
   },
   // Serves deleteExpiredSignIns.
   (signIn) => [index("sign_ins_expiry").on(signIn.expiresAtMs)],

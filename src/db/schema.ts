@@ -80,7 +80,7 @@ export const stravaTokens = sqliteTable("strava_tokens", {
   refreshTokenSealed: text("refresh_token_sealed").notNull(),
   expiresAtMs: integer("expires_at_ms").$type<EpochMs>().notNull(),
   updatedAtMs: integer("updated_at_ms").$type<EpochMs>().notNull(),
-  /** Since when a refresh of this pair has been asked for, and no answer heard: Strava may have replaced it. */
+  /** Since when a newer pair has been asked for, and no answer heard: Strava may have replaced this one. */
   refreshAskedAtMs: integer("refresh_asked_at_ms").$type<EpochMs>(),
 });
 

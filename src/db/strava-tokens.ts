@@ -28,6 +28,15 @@ export function noteRefreshAsked(db: Db, athleteId: AthleteId, sinceMs: EpochMs 
   noteAsked(db).run(sinceMs, athleteId);
 }
 
+const noteAnyAskedStatement = statement<unknown, [number]>(
+  "UPDATE strava_tokens SET refresh_asked_at_ms = ?1 WHERE refresh_asked_at_ms IS NULL",
+);
+
+/** Notes that any pair may have been replaced at Strava, and nobody knows which. */
+export function noteAnyReplaced(db: Db, nowMs: EpochMs): void {
+  noteAnyAskedStatement(db).run(nowMs);
+}
+
 /** Stores a pair in place of the one before. Always before the new pair is used: the old one may be dead already. */
 export function storeSealedTokens(db: Db, tokens: SealedTokens): void {
   const { athleteId: _key, ...replacement } = tokens;

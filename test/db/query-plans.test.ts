@@ -11,7 +11,7 @@ import { askAgainForMissing, storeNotFound } from "../../src/db/missing-races.ts
 import type { Db } from "../../src/db/open.ts";
 import * as raceStatements from "../../src/db/races.ts";
 import { readDueRevocations } from "../../src/db/revocations.ts";
-import { deleteExpiredSignIns, insertSignIn, takeSignIn } from "../../src/db/sign-ins.ts";
+import { beginExchange, deleteExpiredSignIns, endExchange, insertSignIn, takeSignIn } from "../../src/db/sign-ins.ts";
 import * as eventStatements from "../../src/db/strava-events.ts";
 import { readSyncLogs } from "../../src/db/sync-logs.ts";
 import { readSyncNeeds } from "../../src/db/sync-needs.ts";
@@ -105,6 +105,8 @@ const HOT: readonly [string, readonly string[], (scene: Scene) => unknown][] = [
   ],
   ["countRemedies", ["findings_of_sync"], ({ db, syncId }) => findingStatements.countRemedies(db, syncId, NOW)],
   ["takeSignIn", ["sqlite_autoindex_sign_ins"], ({ db }) => takeSignIn(db, "hash", NOW)],
+  ["beginExchange", ["sqlite_autoindex_sign_ins"], ({ db }) => beginExchange(db, "hash", NOW)],
+  ["endExchange", ["sqlite_autoindex_sign_ins"], ({ db }) => endExchange(db, "hash")],
   ["deleteExpiredSignIns", ["sign_ins_expiry"], ({ db }) => deleteExpiredSignIns(db, NOW)],
   [
     "insertSignIn",

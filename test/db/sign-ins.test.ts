@@ -1,6 +1,14 @@
 import { expect, test } from "bun:test";
+import type { AthleteId } from "../../src/core/units.ts";
 import { deleteInvite, findInvite, insertInvite, noteInvited, readInvites, takeInvite } from "../../src/db/invites.ts";
-import { deleteExpiredSignIns, insertSignIn, takeSignIn } from "../../src/db/sign-ins.ts";
+import { beginExchange, deleteExpiredSignIns, endExchange, insertSignIn, takeSignIn } from "../../src/db/sign-ins.ts";
+import {
+  noteRefreshAsked,
+  readSealedTokens,
+  type SealedTokens,
+  storeSealedTokens,
+} from "../../src/db/strava-tokens.ts";
+import { loseLeftExchanges } from "../../src/sync/athletes/lost-exchanges.ts";
 import { insertAthlete, later, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
 
@@ -20,6 +28,49 @@ test("a sign-in is taken once, by its own state, and until it expires", () => {
   expect(takeSignIn(db, "a", later(9))).toBeUndefined();
   expect(takeSignIn(db, "b", later(10))).toBeUndefined();
   expect(takeSignIn(db, "b", later(9))).toEqual({ inviteId: null });
+});
+
+test("one whose code is exchanged is taken as well, and remembered until the exchange has ended, however long it takes", () => {
+  const db = emptyDb();
+  insertSignIn(db, begun("a", 7), 9);
+  expect(beginExchange(db, "a", later(10))).toBeUndefined();
+  expect(beginExchange(db, "a", later(9))).toEqual({ inviteId: 7 });
+  expect([beginExchange(db, "a", later(9)), takeSignIn(db, "a", later(9))]).toEqual([undefined, undefined]);
+  deleteExpiredSignIns(db, later(99));
+  expect([endExchange(db, "a"), endExchange(db, "a")]).toEqual([true, false]);
+  insertSignIn(db, begun("b"), 9);
+  expect(endExchange(db, "b")).toBe(false);
+  expect(takeSignIn(db, "b", NOW)).toEqual({ inviteId: null });
+});
+
+test("an exchange that a former process left puts every pair in doubt, once, and what has not been exchanged is left alone", () => {
+  const db = emptyDb();
+  const athletes = [insertAthlete(db), insertAthlete(db)];
+  const [first, second] = athletes as [AthleteId, AthleteId];
+  for (const athleteId of athletes) storeSealedTokens(db, pairOf(athleteId));
+  noteRefreshAsked(db, second, NOW);
+  const doubts = () => athletes.map((athleteId) => readSealedTokens(db, athleteId)?.refreshAskedAtMs);
+  insertSignIn(db, begun("a"), 9);
+  loseLeftExchanges(db, later(1));
+  expect(doubts()).toEqual([null, NOW]);
+  insertSignIn(db, begun("b"), 9);
+  beginExchange(db, "b", later(2));
+  loseLeftExchanges(db, later(3));
+  expect(doubts()).toEqual([later(3), NOW]);
+  storeSealedTokens(db, pairOf(first));
+  loseLeftExchanges(db, later(4));
+  expect(doubts()).toEqual([null, NOW]);
+  expect(takeSignIn(db, "a", later(5))).toEqual({ inviteId: null });
+});
+
+const pairOf = (athleteId: AthleteId): SealedTokens => ({
+  athleteId,
+  keyId: "key",
+  accessTokenSealed: "access",
+  refreshTokenSealed: "refresh",
+  expiresAtMs: later(60),
+  updatedAtMs: NOW,
+  refreshAskedAtMs: null,
 });
 
 test("no more are under way than the limit, and those that have expired make room", () => {

@@ -4,13 +4,14 @@ import { MINUTE_MS } from "../../core/units.ts";
 import { readAthleteByStravaId } from "../../db/athletes.ts";
 import { hashSecret } from "../../db/bearer-secret.ts";
 import { storeSetting } from "../../db/settings.ts";
-import { takeSignIn } from "../../db/sign-ins.ts";
+import { beginExchange, endExchange, takeSignIn } from "../../db/sign-ins.ts";
 import type { AuthorizationGrant } from "../../strava/reply.ts";
 import type { SyncContext } from "../context.ts";
 import type { RunsBatches } from "../start-sync.ts";
 import { type Admission, admitAthlete, holdBackAthlete, type SignedIn } from "./admit-athlete.ts";
 import { checkClub } from "./check-club.ts";
 import { type Exchanged, type Exchanging, exchangeCode } from "./exchange-code.ts";
+import { loseExchange } from "./lost-exchanges.ts";
 import type { ConnectRules } from "./sign-in.ts";
 import { revokeWithoutRecord, turnAway } from "./turn-away.ts";
 
@@ -85,21 +86,53 @@ type Connecting = Exchanging & ConnectParts;
 
 async function connect(connecting: Connecting, { state, code, scope, error }: Callback): Promise<Connected> {
   const { db, clock, commits } = connecting;
-  const signIn =
-    state === undefined
-      ? undefined
-      : await commits.soon(() => takeSignIn(db, hashSecret(state), clock.nowMs()) ?? null);
-  if (signIn == null) return { outcome: "state_unknown" };
+  if (state === undefined) return { outcome: "state_unknown" };
+  const stateHash = hashSecret(state);
+  const isCodeGiven = error === undefined && code !== undefined && code !== "";
+  const take = isCodeGiven ? beginExchange : takeSignIn;
+  const signIn = await commits.soon(() => take(db, stateHash, clock.nowMs()) ?? null);
+  if (signIn === null) return { outcome: "state_unknown" };
   if (error !== undefined) return { outcome: "denied" };
-  if (code === undefined || code === "") return { outcome: "code_refused" };
+  if (!isCodeGiven) return { outcome: "code_refused" };
 
-  const exchanged = await exchangeCode(connecting, code);
-  if (exchanged.got !== "grant") return refusedExchange(connecting, exchanged);
-  const { grant } = exchanged;
-  const isKnown = readAthleteByStravaId(db, grant.athlete.stravaId) !== undefined;
+  let isLost = true;
   try {
-    const granted = combineScopes([grant.scope, scope]);
-    return await admit(connecting, { grant, granted }, { isKnown, inviteId: signIn.inviteId });
+    const exchanged = await exchangeCode(connecting, code);
+    const connected =
+      exchanged.got === "grant"
+        ? await admitGranted(connecting, exchanged.grant, { scope, inviteId: signIn.inviteId })
+        : await refusedExchange(connecting, exchanged);
+    isLost = exchanged.got === "no_answer";
+    return connected;
+  } finally {
+    await settleExchange(connecting, stateHash, isLost);
+  }
+}
+
+/** What cannot be written now is settled by the next start: the sign-in itself is over. */
+async function settleExchange(
+  { db, clock, commits, log }: Connecting,
+  stateHash: string,
+  isLost: boolean,
+): Promise<void> {
+  try {
+    await commits.soon(() => {
+      if (isLost) loseExchange(db, stateHash, clock.nowMs());
+      else endExchange(db, stateHash);
+    });
+  } catch (error) {
+    log.warn("sign_in.not_settled", `The end of a sign-in could not be written: ${String(error)}`);
+  }
+}
+
+async function admitGranted(
+  connecting: Connecting,
+  grant: AuthorizationGrant,
+  { scope, inviteId }: { scope: string | undefined; inviteId: number | null },
+): Promise<Connected> {
+  const isKnown = readAthleteByStravaId(connecting.db, grant.athlete.stravaId) !== undefined;
+  try {
+    return await admit(connecting, { grant, granted: combineScopes([grant.scope, scope]) }, { isKnown, inviteId });
   } catch (cause) {
     // Nothing could be stored, not even that the grant is to be revoked.
     if (!isKnown) await revokeWithoutRecord(connecting, grant);

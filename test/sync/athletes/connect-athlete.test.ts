@@ -134,7 +134,9 @@ describe("a state", () => {
   test("is one of some thousands: beyond that nobody begins, until the oldest have expired", async () => {
     const at = apiOfClub();
     const { db, clock } = at.engine;
-    const insert = db.$client.prepare("INSERT INTO sign_ins VALUES (?1, 0, ?2, NULL)");
+    const insert = db.$client.prepare(
+      "INSERT INTO sign_ins (state_hash, created_at_ms, expires_at_ms) VALUES (?1, 0, ?2)",
+    );
     const expiresAtMs = clock.nowMs() + MINUTE_MS;
     db.$client.transaction(() => {
       for (let place = 0; place < SIGN_INS_MAX; place++) insert.run(`state-${place}`, expiresAtMs);

@@ -3,6 +3,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../../src/core/units.ts";
 import { readAthlete } from "../../../src/db/athletes.ts";
 import type { StravaEvent } from "../../../src/sandbox/event-delivery.ts";
 import { byHand, stepUntil } from "../../support/hand.ts";
+import { beginState, callbackOf, signIn } from "../../support/sign-in.ts";
 import { activityIdAt, dailyRuns, heldRaces, requestsOf, stravaIdOf, syncOf, syncToEnd } from "../../support/syncs.ts";
 import { deliver, inboxOf, outcomesOf, passing, type ReachableApi, subscribedApi } from "../../support/webhooks.ts";
 
@@ -138,6 +139,34 @@ describe("where a rotated pair may have been lost", () => {
     await engine.clock.advance(MINUTE_MS);
     expect(readAthlete(engine.db, engine.athlete())).toMatchObject({ status: "needs_reconnect" });
     expect(heldRaces(engine)).toHaveLength(3);
+  });
+
+  test("with the answer to a sign-in, of whomever: a notice that is false erases nobody, and a refresh ends the doubt", async () => {
+    const self = await connected(rotating);
+    const { engine } = self;
+    engine.sandbox.injectFault({ match: { kind: "token" }, action: { type: "lost_response" } });
+    expect((await signIn(self, 0, { link: "/auth/strava?again" })).status).toBe(503);
+    for (const n of [0, 1]) await deliver(self, takenBack(stravaIdOf(engine, n)));
+    await engine.clock.advance(30 * MINUTE_MS);
+    expect(outcomesOf(engine)).toEqual(["needs_reconnect", "false_alarm"]);
+    expect(readAthlete(engine.db, engine.athlete(0))).toMatchObject({ status: "needs_reconnect" });
+    expect(heldRaces(engine)).toHaveLength(3);
+    // Whose pair has been renewed since is in no doubt.
+    engine.sandbox.revokeGrant(stravaIdOf(engine, 1));
+    await engine.clock.advance(SECOND_MS);
+    expect(readAthlete(engine.db, engine.athlete(1))).toBeUndefined();
+  });
+
+  test("a sign-in that was answered leaves no doubt, with a grant or without", async () => {
+    const self = await connected(rotating);
+    const { engine } = self;
+    expect((await signIn(self, 0, { link: "/auth/strava?again" })).status).toBe(200);
+    const state = await beginState(self);
+    expect((await self.visit(callbackOf({ state, code: "used-already" }))).status).toBe(400);
+    expect(rowsOf(self, "sign_ins")).toBe(0);
+    engine.sandbox.revokeGrant(stravaIdOf(engine, 1));
+    await engine.clock.advance(SECOND_MS);
+    expect(readAthlete(engine.db, engine.athlete(1))).toBeUndefined();
   });
 
   test("a new pair ends the doubt: who then takes the access back is erased", async () => {

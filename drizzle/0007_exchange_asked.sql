@@ -1,0 +1,1 @@
+ALTER TABLE `sign_ins` ADD `exchange_asked_at_ms` integer;
