@@ -1,5 +1,5 @@
 /**
- * Writes the migration that takes the newest one to `src/db/schema.ts`: `bun scripts/generate-migration.ts NAME`.
+ * Writes the migration that takes the newest one to `src/db/schema*.ts`: `bun scripts/generate-migration.ts NAME`.
  * The generator knows no STRICT tables and quotes expressions in indexes as if they were columns; both are mended here.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

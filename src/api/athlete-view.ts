@@ -1,7 +1,7 @@
 import { t } from "elysia";
 import { erasureDueMs, FRESH_FOR_MS, isStale } from "../core/freshness.ts";
 import { type EpochMs, plusMs } from "../core/units.ts";
-import type { AthleteRow } from "../db/schema.ts";
+import type { AthleteRow } from "../db/schema-athletes.ts";
 import type { Links } from "../sync/links.ts";
 import { OrNull, Time, Word } from "./operation.ts";
 

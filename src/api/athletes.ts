@@ -2,7 +2,7 @@ import { Elysia, status, t } from "elysia";
 import { athleteId } from "../core/units.ts";
 import { findAthletes, readAthlete, updateAthlete } from "../db/athletes.ts";
 import type { AuditAction } from "../db/audit.ts";
-import type { AthleteRow } from "../db/schema.ts";
+import type { AthleteRow } from "../db/schema-athletes.ts";
 import { forgetAthlete } from "../sync/athletes/forget-athlete.ts";
 import { importAthlete } from "../sync/athletes/import-athlete.ts";
 import { recordByHand } from "../sync/by-hand.ts";

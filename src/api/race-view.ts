@@ -3,7 +3,8 @@ import { isStale } from "../core/freshness.ts";
 import { isPublishable, type PublicationFacts } from "../core/publication.ts";
 import type { AthleteId, EpochMs } from "../core/units.ts";
 import { readAthlete } from "../db/athletes.ts";
-import type { AthleteRow, RaceRow } from "../db/schema.ts";
+import type { RaceRow } from "../db/schema.ts";
+import type { AthleteRow } from "../db/schema-athletes.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { OrNull, Time, Word } from "./operation.ts";
 

@@ -6,7 +6,8 @@ import type { SyncClass } from "../core/sync.ts";
 import type { AthleteId, SyncId } from "../core/units.ts";
 import { readAthletesById } from "../db/athletes.ts";
 import type { Db } from "../db/open.ts";
-import type { AthleteRow, SyncRow } from "../db/schema.ts";
+import type { SyncRow } from "../db/schema.ts";
+import type { AthleteRow } from "../db/schema-athletes.ts";
 import { countPendingOf, tallySyncs } from "../db/snapshot-pages.ts";
 import { readBatchCounts, readSnapshots } from "../sync/snapshot.ts";
 

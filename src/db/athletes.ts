@@ -2,7 +2,7 @@ import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
 import type { AthleteId, EpochMs } from "../core/units.ts";
 import { containing } from "./like.ts";
 import type { Db } from "./open.ts";
-import { type AthleteRow, type AthleteStatus, athletes } from "./schema.ts";
+import { type AthleteRow, type AthleteStatus, athletes } from "./schema-athletes.ts";
 import { oncePerDb } from "./statement.ts";
 
 /** Adds an athlete, or connects one that is known: by Strava's id. `isNew` tells which. */

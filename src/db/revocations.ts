@@ -1,7 +1,7 @@
 import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
-import { revocations } from "./schema.ts";
+import { revocations } from "./schema-athletes.ts";
 import { anyRow, oncePerDb, statement } from "./statement.ts";
 
 export type RevocationRow = typeof revocations.$inferSelect;

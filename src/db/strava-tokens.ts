@@ -1,7 +1,7 @@
 import { eq, sql } from "drizzle-orm";
 import type { AthleteId, EpochMs } from "../core/units.ts";
 import type { Db } from "./open.ts";
-import { stravaTokens } from "./schema.ts";
+import { stravaTokens } from "./schema-athletes.ts";
 import { oncePerDb, statement } from "./statement.ts";
 
 export type SealedTokens = typeof stravaTokens.$inferSelect;

@@ -3,7 +3,7 @@ import { type AthleteId, epochMs, type SyncId, toEpochSeconds } from "../core/un
 import { readAthlete } from "../db/athletes.ts";
 import { addToCounter } from "../db/counters.ts";
 import { retryFailedRaces } from "../db/races.ts";
-import type { AthleteRow } from "../db/schema.ts";
+import type { AthleteRow } from "../db/schema-athletes.ts";
 import { insertSync, readSync, readSyncInProgress } from "../db/syncs.ts";
 import { abortRunsAfterCommit } from "./abort-runs.ts";
 import { recordByHand } from "./by-hand.ts";

@@ -1,7 +1,7 @@
 import type { SyncClass, SyncMode } from "../core/sync.ts";
 import type { AthleteId, SyncId } from "../core/units.ts";
 import { readAthletes } from "../db/athletes.ts";
-import type { AthleteRow } from "../db/schema.ts";
+import type { AthleteRow } from "../db/schema-athletes.ts";
 import type { SyncContext } from "./context.ts";
 import { type RunsBatches, startSync } from "./start-sync.ts";
 

@@ -5,12 +5,13 @@ import { epochMs, leaseToken } from "../../src/core/units.ts";
 import type { Db } from "../../src/db/open.ts";
 import * as syncing from "../../src/db/schema.ts";
 import * as alerts from "../../src/db/schema-alerts.ts";
+import * as athletes from "../../src/db/schema-athletes.ts";
 import * as books from "../../src/db/schema-books.ts";
 import * as connecting from "../../src/db/schema-connect.ts";
 import { insertAthlete, insertBatch, insertRace, insertSync, NOW } from "../support/builders.ts";
 import { emptyDb } from "../support/database.ts";
 
-const schema = { ...syncing, ...books, ...connecting, ...alerts };
+const schema = { ...syncing, ...athletes, ...books, ...connecting, ...alerts };
 const tables = Object.values(schema).filter((value) => is(value, SQLiteTable));
 const all = <Row>(db: Db, sql: string, ...params: string[]) => db.$client.query<Row, string[]>(sql).all(...params);
 const flat = (sql: string) => sql.replaceAll(/[`"\s]/g, "").toLowerCase();

@@ -13,7 +13,8 @@ import {
   type SyncId,
 } from "../../src/core/units.ts";
 import type { Db } from "../../src/db/open.ts";
-import { athletes, batches, races, syncs } from "../../src/db/schema.ts";
+import { batches, races, syncs } from "../../src/db/schema.ts";
+import { athletes } from "../../src/db/schema-athletes.ts";
 
 /** 2025-11-16 23:12:52.370 UTC: the moment at which rows of tests are made. */
 export const NOW = epochMs(1_763_334_772_370);

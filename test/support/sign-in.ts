@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { SECOND_MS } from "../../src/core/units.ts";
 import { readAthleteByStravaId } from "../../src/db/athletes.ts";
-import type { AthleteRow } from "../../src/db/schema.ts";
+import type { AthleteRow } from "../../src/db/schema-athletes.ts";
 import type { SandboxPerson } from "../../src/sandbox/token-grants.ts";
 import { type Answer, createTestApi, type TestApi } from "./api.ts";
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { DAY_MS, epochMs, type Fetch, HOUR_MS, MINUTE_MS, plusMs, SECOND_MS } from "../../src/core/units.ts";
 import { readAthlete } from "../../src/db/athletes.ts";
 import { storeGovernorState } from "../../src/db/governor-state.ts";
-import { athletes } from "../../src/db/schema.ts";
+import { athletes } from "../../src/db/schema-athletes.ts";
 import type { ActivityPatch, SandboxActivity } from "../../src/sandbox/activity.ts";
 import type { Sandbox } from "../../src/sandbox/sandbox.ts";
 import { START_MS, type TestEngine } from "../support/engine.ts";

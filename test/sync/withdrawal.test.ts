@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { DAY_MS, HOUR_MS, MINUTE_MS, plusMs } from "../../src/core/units.ts";
-import { athletes } from "../../src/db/schema.ts";
+import { athletes } from "../../src/db/schema-athletes.ts";
 import { stopSync } from "../../src/sync/stop-sync.ts";
 import type { TestEngine } from "../support/engine.ts";
 import { stepUntil } from "../support/hand.ts";

@@ -1,7 +1,7 @@
 import type { Granted } from "../../core/scope.ts";
 import { noteSignedIn, readAthleteByStravaId, upsertAthlete } from "../../db/athletes.ts";
 import { noteInvited, takeInvite } from "../../db/invites.ts";
-import type { AthleteRow } from "../../db/schema.ts";
+import type { AthleteRow } from "../../db/schema-athletes.ts";
 import { readSyncInProgress } from "../../db/syncs.ts";
 import type { AuthorizationGrant } from "../../strava/reply.ts";
 import { abortRunsAfterCommit } from "../abort-runs.ts";

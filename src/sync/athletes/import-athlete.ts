@@ -1,6 +1,6 @@
 import { epochMs, SECOND_MS } from "../../core/units.ts";
 import { upsertAthlete } from "../../db/athletes.ts";
-import type { AthleteRow } from "../../db/schema.ts";
+import type { AthleteRow } from "../../db/schema-athletes.ts";
 import { recordByHand } from "../by-hand.ts";
 import type { SyncContext } from "../context.ts";
 import { tellTroubleOver } from "../trouble.ts";

@@ -6,7 +6,7 @@ import { readAthlete } from "../../db/athletes.ts";
 import { addToCounter } from "../../db/counters.ts";
 import { findHeldRace, storeLookedAtRace } from "../../db/looked-at-races.ts";
 import { withdrawIfHeld } from "../../db/races.ts";
-import type { AthleteRow } from "../../db/schema.ts";
+import type { AthleteRow } from "../../db/schema-athletes.ts";
 import { readSyncInProgress } from "../../db/syncs.ts";
 import type { SyncContext } from "../context.ts";
 import { requireReconnect } from "../end-sync.ts";

@@ -4,7 +4,7 @@ import type { AthleteId } from "../../core/units.ts";
 import { readAthleteByStravaId } from "../../db/athletes.ts";
 import { findHeldRace } from "../../db/looked-at-races.ts";
 import { withdrawIfHeld } from "../../db/races.ts";
-import type { AthleteRow } from "../../db/schema.ts";
+import type { AthleteRow } from "../../db/schema-athletes.ts";
 import { forgetEvent, type OpenEvent, postponeEvent, readDueEvents, settleEvent } from "../../db/strava-events.ts";
 import type { SyncContext } from "../context.ts";
 
